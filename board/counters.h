@@ -1,0 +1,62 @@
+/* One table per list of counters: the enum, the name in metrics and status, the help text. Append only. */
+#ifndef BOARD_COUNTERS_H
+#define BOARD_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define DNS_COUNTERS(X)                                                                            \
+	X(UDP_QUERIES, "udp_queries", "queries received over UDP")                                 \
+	X(TCP_QUERIES, "tcp_queries", "queries received over TCP")                                 \
+	X(TCP_CONNECTIONS, "tcp_connections", "TCP connections accepted")                          \
+	X(TCP_REFUSED, "tcp_refused", "TCP connections closed because a limit was reached")        \
+	X(ANSWERS_NOERROR, "answers_noerror", "replies with rcode NOERROR")                        \
+	X(ANSWERS_NXDOMAIN, "answers_nxdomain", "replies with rcode NXDOMAIN")                     \
+	X(ANSWERS_SERVFAIL, "answers_servfail", "replies with rcode SERVFAIL")                     \
+	X(ANSWERS_REFUSED, "answers_refused", "replies with rcode REFUSED")                        \
+	X(ANSWERS_FORMERR, "answers_formerr", "replies with rcode FORMERR")                        \
+	X(ANSWERS_NOTIMP, "answers_notimp", "replies with rcode NOTIMP")                           \
+	X(ANSWERS_OTHER, "answers_other", "replies with any other rcode")                          \
+	X(DROPPED, "dropped", "packets that got no reply: too short, replies, port 0")             \
+	X(TRUNCATED, "truncated", "UDP replies with TC set")                                       \
+	X(STEERED, "steered", "answers chosen by steering")                                        \
+	X(DEGRADED, "degraded", "steered answers given although no endpoint served")               \
+	X(CHAIN_LIMIT, "chain_limit", "CNAME or DNAME chains cut at the limit")                    \
+	X(SEND_FAILED, "send_failed", "replies the kernel did not take")
+
+#define BALANCER_COUNTERS(X)                                                                       \
+	X(ACCEPTED, "accepted", "connections accepted")                                            \
+	X(REFUSED_LIMIT, "refused_limit", "connections reset because a limit was reached")         \
+	X(REFUSED_NO_ENDPOINT, "refused_no_endpoint", "connections reset because no endpoint serves") \
+	X(CONNECT_FAILED, "connect_failed", "attempts to reach an endpoint that failed")           \
+	X(RETRIED, "retried", "connections that reached a further endpoint")                       \
+	X(COMPLETED, "completed", "connections closed in order by both sides")                     \
+	X(RESET, "reset", "connections ended by a reset or an error")                              \
+	X(IDLE_TIMEOUT, "idle_timeout", "connections closed by the idle timeout")                  \
+	X(BYTES_IN, "bytes_in", "octets from clients to endpoints")                                \
+	X(BYTES_OUT, "bytes_out", "octets from endpoints to clients")                              \
+	X(ACCEPT_FAILED, "accept_failed", "accept() failed for want of descriptors or memory")
+
+#define COUNTER_ENUM(id, name, help)      DNS_##id,
+#define COUNTER_ENUM_B(id, name, help)    BALANCER_##id,
+enum dns_counter { DNS_COUNTERS(COUNTER_ENUM) DNS_COUNTER_COUNT };
+enum balancer_counter { BALANCER_COUNTERS(COUNTER_ENUM_B) BALANCER_COUNTER_COUNT };
+#undef COUNTER_ENUM
+#undef COUNTER_ENUM_B
+
+#define DNS_COUNTER_MAX      64 /* columns on the board, so that rows keep their size */
+#define BALANCER_COUNTER_MAX 64
+
+struct counter_info {
+	const char *name, *help;
+};
+extern const struct counter_info dns_counters[DNS_COUNTER_COUNT];
+extern const struct counter_info balancer_counters[BALANCER_COUNTER_COUNT];
+
+/* The only writer adds without a locked instruction. */
+static inline void counter_add(_Atomic uint64_t *c, uint64_t n)
+{
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+#endif
