@@ -16,7 +16,6 @@
 #ifndef ZONES_ZONE_H
 #define ZONES_ZONE_H
 
-#include "base/arena.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "zones/name.h"
@@ -56,6 +55,7 @@ enum node_flags {
 	NODE_DNAME = 4,          /* owns a DNAME */
 	NODE_WILDCARD_CHILD = 8, /* "*." + this name exists */
 	NODE_APEX = 16,
+	NODE_POOL = 32,          /* owns a POOL: A and AAAA are steered */
 };
 
 struct node; /* layout in zone.c's private header; accessors below */
@@ -86,7 +86,8 @@ const struct rrset *node_rrset(const struct node *n, uint16_t type); /* NULL whe
 size_t node_rrset_count(const struct node *n);
 const struct rrset *node_rrset_at(const struct node *n, size_t index);
 unsigned node_flags(const struct node *n);
-const struct pool_record *node_pool(const struct node *n); /* NULL when it owns no POOL */
+/* NULL when it owns no POOL. The POOL record never shows among the rrsets. */
+const struct pool_record *node_pool(const struct node *n);
 
 /* Offsets of domain names in one record's RDATA that may be compressed: 0..2 of them. Static; by type. */
 struct rdata_names {
@@ -97,7 +98,8 @@ struct rdata_names {
 struct rdata_names rdata_names(uint16_t type);
 
 /* The zone as a whole. */
-const struct dname *zone_apex(const struct zone *z);
+const uint8_t *zone_apex(const struct zone *z);              /* lower-cased wire */
+unsigned zone_apex_labels(const struct zone *z);             /* without the root */
 const struct node *zone_apex_node(const struct zone *z);
 const struct rrset *zone_soa(const struct zone *z);          /* its TTL as in the file */
 /* The SOA record for negative answers: TTL = min(SOA TTL, MINIMUM) (RFC 2308, 5), as an rrset of one. */
