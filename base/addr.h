@@ -1,8 +1,8 @@
 /*
  * IP addresses, prefixes and address:port pairs, without the sockaddr zoo.
  *
- * An IPv4-mapped IPv6 address (::ffff:192.0.2.1) is turned into its IPv4 address wherever an address
- * enters (parsing and sockets), so that everything behind sees one form of a client.
+ * An IPv4-mapped IPv6 address (::ffff:192.0.2.1) is turned into its IPv4 address wherever an
+ * address enters (parsing and sockets), so that everything behind sees one form of a client.
  */
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
@@ -55,8 +55,8 @@ bool prefix_contains(const struct prefix *p, const struct addr *a);
 /* Clear the bits past `length`. */
 void addr_mask(struct addr *a, uint8_t length);
 /* False for loopback, private, link-local, CGN, documentation, multicast and other special-purpose
- * blocks (RFC 6890 and its registry): no geo database knows such clients. `block` (may be NULL) gets
- * the special block. */
+ * blocks (RFC 6890 and its registry): no geo database knows such clients. `block` (may be NULL)
+ * gets the special block. */
 bool addr_is_global(const struct addr *a, struct prefix *block);
 /* Row `index` of the table behind addr_is_global(), for building tables; -1 past its end. */
 int addr_special_block(size_t index, struct prefix *out);

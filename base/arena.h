@@ -3,7 +3,8 @@
  *
  * What is built once and dies whole (a zone, a configuration, a compiled pool) comes from an arena.
  * Chunks grow geometrically up to ARENA_CHUNK_MAX, so small zones stay small and large ones waste
- * little. Nothing moves. Out of memory returns NULL and leaves the arena usable; the caller reports it.
+ * little. Nothing moves. Out of memory returns NULL and leaves the arena usable; the caller reports
+ * it.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H

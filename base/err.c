@@ -64,8 +64,8 @@ void err_format(const struct err *e, char *out, size_t size)
 	else if (e->column == 0)
 		(void)snprintf(out, size, "%s:%u: %s: %s", e->file, e->line, kind, e->text);
 	else
-		(void)snprintf(out, size, "%s:%u:%u: %s: %s", e->file, e->line, e->column, kind,
-			e->text);
+		(void)snprintf(
+			out, size, "%s:%u:%u: %s: %s", e->file, e->line, e->column, kind, e->text);
 }
 
 /* The next free message, or NULL when the report is full or memory is short. */

@@ -1,9 +1,9 @@
 /*
  * Errors are values.
  *
- * `struct err` is one message with the place it speaks of; a function that can fail takes one as its
- * last argument and returns 0 or -1. `struct report` collects many, for readers that go on after the
- * first mistake (configuration, zone files), and keeps errors and warnings apart.
+ * `struct err` is one message with the place it speaks of; a function that can fail takes one as
+ * its last argument and returns 0 or -1. `struct report` collects many, for readers that go on
+ * after the first mistake (configuration, zone files), and keeps errors and warnings apart.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
@@ -31,8 +31,8 @@ int err_set(struct err *e, const char *format, ...) __attribute__((format(printf
 int err_at(struct err *e, const char *file, uint32_t line, uint32_t column, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
-/* "file:line:column: error: text" into `out`, always NUL-terminated; parts that are unknown are left
- * out. */
+/* "file:line:column: error: text" into `out`, always NUL-terminated; parts that are unknown are
+ * left out. */
 void err_format(const struct err *e, char *out, size_t size);
 
 #define REPORT_MAX 1000 /* messages kept; more are counted only */

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One round of a 64-bit multiply-and-fold: good enough to index tables, not against an adversary. */
+/* One round of a 64-bit multiply-and-fold: good enough to index tables, not against an adversary.
+ */
 static inline uint64_t hash_mix(uint64_t h, uint64_t value)
 {
 	__extension__ typedef unsigned __int128 u128;

@@ -31,8 +31,8 @@ struct link_message {
 
 /* 0, or -1 with errno (EAGAIN, EPIPE…). `text` may be NULL; a longer one is cut. */
 int link_send(int fd, enum link_type type, int32_t value, const char *text);
-/* 1 a message, 0 end of file, -1 with errno (EAGAIN on a non-blocking read with nothing there; EPROTO for a
- * packet that is no message). Never blocks: MSG_DONTWAIT. */
+/* 1 a message, 0 end of file, -1 with errno (EAGAIN on a non-blocking read with nothing there;
+ * EPROTO for a packet that is no message). Never blocks: MSG_DONTWAIT. */
 int link_receive(int fd, struct link_message *out);
 
 #endif

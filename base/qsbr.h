@@ -1,10 +1,11 @@
 /*
  * QSBR: when may memory that readers may still look at be freed?
  *
- * Readers (worker threads) are offline by default and online only while they work on a batch or inside
- * a callback. A writer publishes the new pointer first (release store), then waits here until every
- * reader that was online at that moment has been offline, or online anew, and frees the old one. Readers pay two
- * plain stores and one fence a batch. Why not liburcu: version 0.13 gives false races under TSan.
+ * Readers (worker threads) are offline by default and online only while they work on a batch or
+ * inside a callback. A writer publishes the new pointer first (release store), then waits here
+ * until every reader that was online at that moment has been offline, or online anew, and frees the
+ * old one. Readers pay two plain stores and one fence a batch. Why not liburcu: version 0.13 gives
+ * false races under TSan.
  */
 #ifndef BASE_QSBR_H
 #define BASE_QSBR_H
@@ -30,8 +31,8 @@ struct qsbr_reader *qsbr_add_reader(struct qsbr *q);
 
 static inline void qsbr_online(struct qsbr *q, struct qsbr_reader *r)
 {
-	/* +1: 0 means offline. Sequentially consistent: the store must be visible before any pointer
-	 * is read. */
+	/* +1: 0 means offline. Sequentially consistent: the store must be visible before any
+	 * pointer is read. */
 	atomic_store(&r->seen, atomic_load(&q->epoch) + 1);
 }
 

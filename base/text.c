@@ -81,8 +81,8 @@ static const struct unit durations[] = {
 	{"d", 86400000u}, {"h", 3600000u}, {"m", 60000u}, {"s", 1000u}, {"ms", 1u}};
 #define DURATION_MAX_MS (UINT64_C(36525) * 86400000u)
 
-static const struct unit sizes[] = {
-	{"GiB", UINT64_C(1) << 30}, {"MiB", UINT64_C(1) << 20}, {"KiB", UINT64_C(1) << 10}, {"B", 1u}};
+static const struct unit sizes[] = {{"GiB", UINT64_C(1) << 30}, {"MiB", UINT64_C(1) << 20},
+	{"KiB", UINT64_C(1) << 10}, {"B", 1u}};
 #define SIZE_LIMIT (UINT64_C(1) << 60)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -127,7 +127,8 @@ int duration_parse(const char *text, uint64_t *out_ms)
 			if (strlen(durations[i].name) == letters &&
 				strncmp(durations[i].name, text, letters) == 0)
 				unit = &durations[i];
-		if (unit == NULL || unit->factor >= smallest || value > DURATION_MAX_MS / unit->factor)
+		if (unit == NULL || unit->factor >= smallest ||
+			value > DURATION_MAX_MS / unit->factor)
 			return -1;
 		smallest = unit->factor;
 		total += value * unit->factor;
@@ -150,8 +151,8 @@ const char *duration_format(uint64_t ms, char *out)
 		if (n == 0)
 			continue;
 		ms -= n * durations[i].factor;
-		used += (size_t)snprintf(
-			out + used, DURATION_TEXT_MAX - used, "%" PRIu64 "%s", n, durations[i].name);
+		used += (size_t)snprintf(out + used, DURATION_TEXT_MAX - used, "%" PRIu64 "%s", n,
+			durations[i].name);
 	}
 	return out;
 }
@@ -182,8 +183,8 @@ const char *size_format(uint64_t octets, char *out)
 	for (size_t i = 0; i + 1 < COUNT(sizes); i++) {
 		if (octets == 0 || octets % sizes[i].factor != 0)
 			continue;
-		(void)snprintf(
-			out, SIZE_TEXT_MAX, "%" PRIu64 "%s", octets / sizes[i].factor, sizes[i].name);
+		(void)snprintf(out, SIZE_TEXT_MAX, "%" PRIu64 "%s", octets / sizes[i].factor,
+			sizes[i].name);
 		return out;
 	}
 	(void)snprintf(out, SIZE_TEXT_MAX, "%" PRIu64, octets);
@@ -205,7 +206,8 @@ static size_t distance(const char *a, size_t la, const char *b, size_t lb)
 
 		row[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
-			int ca = tolower((unsigned char)a[i - 1]), cb = tolower((unsigned char)b[j - 1]);
+			int ca = tolower((unsigned char)a[i - 1]),
+			    cb = tolower((unsigned char)b[j - 1]);
 			size_t best = last[j - 1] + (ca != cb);
 
 			if (last[j] + 1 < best)

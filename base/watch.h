@@ -1,9 +1,10 @@
 /*
  * Watching folders for changed files (inotify), for zones and geo databases.
  *
- * Close-after-write, rename, create and delete count, modify never: a half-written file can be a valid shorter zone.
- * A watch never says what changed, only which folder to scan again. Folders are given as open descriptors (they may be
- * unreachable by path after privileges were dropped) and watched through /proc/self/fd/N.
+ * Close-after-write, rename, create and delete count, modify never: a half-written file can be a
+ * valid shorter zone. A watch never says what changed, only which folder to scan again. Folders are
+ * given as open descriptors (they may be unreachable by path after privileges were dropped) and
+ * watched through /proc/self/fd/N.
  */
 #ifndef BASE_WATCH_H
 #define BASE_WATCH_H
@@ -20,7 +21,8 @@ int watch_open(struct watch **out, struct err *e);
 void watch_close(struct watch *w);
 /* Readable when something happened; non-blocking, close-on-exec. */
 int watch_fd(const struct watch *w);
-/* Start to watch a folder (the same inode twice gives the same number). Returns its number 0..62, or -1. */
+/* Start to watch a folder (the same inode twice gives the same number). Returns its number 0..62,
+ * or -1. */
 int watch_add(struct watch *w, int dirfd, const char *shown, struct err *e);
 /* Forget it again (a $INCLUDE folder no longer used). */
 void watch_remove(struct watch *w, int number);

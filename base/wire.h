@@ -1,8 +1,9 @@
 /*
- * Cursors over wire data with a sticky failure: read or write field after field, test `failed` once.
+ * Cursors over wire data with a sticky failure: read or write field after field, test `failed`
+ * once.
  *
- * A failed reader returns zeros and never moves past its end; a failed writer drops what does not fit
- * and never writes past its end. All integers are big-endian.
+ * A failed reader returns zeros and never moves past its end; a failed writer drops what does not
+ * fit and never writes past its end. All integers are big-endian.
  */
 #ifndef BASE_WIRE_H
 #define BASE_WIRE_H
