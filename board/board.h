@@ -49,6 +49,7 @@ struct board_slot {
 };
 
 enum role_state { ROLE_ABSENT, ROLE_LOADING, ROLE_READY, ROLE_SERVING, ROLE_DRAINING };
+const char *role_state_name(enum role_state s);
 
 /* The serving generation's roles, for `status`. Plain words: a torn reading is cosmetic. */
 struct board_role {
@@ -208,7 +209,8 @@ struct board_balancer {
 
 struct board {
 	enum role self; /* whose sheet is writable; the supervisor maps all for writing */
-	int fd[ROLE_COUNT];
+	int fd[ROLE_COUNT];      /* the memfds: only the supervisor has them, -1 in roles */
+	int read_fd[ROLE_COUNT]; /* the same files, opened read-only */
 	struct board_supervisor *supervisor;
 	struct board_health *health;
 	struct board_control *control;

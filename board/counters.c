@@ -1,0 +1,11 @@
+#include "board/counters.h"
+
+#define INFO(id, name, help) {name, help},
+
+const struct counter_info dns_counters[DNS_COUNTER_COUNT] = {DNS_COUNTERS(INFO)};
+const struct counter_info balancer_counters[BALANCER_COUNTER_COUNT] = {BALANCER_COUNTERS(INFO)};
+
+/* Rows on the board have a fixed width. */
+_Static_assert(DNS_COUNTER_COUNT <= DNS_COUNTER_MAX, "a dns counter without a column");
+_Static_assert(
+	BALANCER_COUNTER_COUNT <= BALANCER_COUNTER_MAX, "a balancer counter without a column");
