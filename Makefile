@@ -39,3 +39,106 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libwaymark.a
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libwaymark.a -lcmocka $(LDLIBS)
 
 -include $(OBJECTS:.o=.d) $(TEST_BINS:=.d)
+
+# ---- tests -------------------------------------------------------------------------------------
+
+PYTEST := /usr/bin/python3 -m pytest -q -n 4 --dist worksteal -p no:cacheprovider
+
+FUZZERS     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY_BINS := $(FUZZERS:%=$(BUILD)/replay/%)
+FUZZ_BINS   := $(FUZZERS:%=build/fuzz/bin/%)
+FUZZ_SECONDS ?= 60
+
+# a fuzzer's corpus replayed by an ordinary program: no fuzzing engine needed
+$(BUILD)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(BUILD)/libwaymark.a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libwaymark.a $(LDLIBS)
+
+.PHONY: tests
+tests: $(BUILD)/waymark $(TEST_BINS) $(REPLAY_BINS)
+
+# Everything a stranger needs to see it pass: installs what is missing, builds, runs every test.
+.PHONY: check
+check:
+	tools/setup check
+	$(MAKE) tests
+	WAYMARK_BUILD=$(BUILD) $(PYTEST) tests
+
+# The same under AddressSanitizer and UBSan; then the tests in which threads meet under ThreadSanitizer.
+TSAN_TESTS := test_qsbr $(filter test_board test_events test_dns_role test_dns_loader test_balancer_role test_control_role test_health_role test_watch,$(TESTS))
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+.PHONY: sanitize
+sanitize:
+	tools/setup check
+	$(MAKE) BUILD=build/asan CFLAGS="-O1 -g" SANITIZE="$(SANITIZERS)" tests
+	WAYMARK_BUILD=build/asan $(PYTEST) tests
+	$(MAKE) BUILD=build/tsan CFLAGS="-O1 -g" SANITIZE="-fsanitize=thread" $(TSAN_TESTS:%=build/tsan/unit/%)
+	WAYMARK_BUILD=build/tsan WAYMARK_ONLY="$(TSAN_TESTS)" $(PYTEST) tests/test_unit.py
+
+# Each fuzzer for FUZZ_SECONDS under ASan and UBSan; what it finds stays in build/fuzz.
+build/fuzz/bin/%: tests/fuzz/fuzz_%.c build/fuzz/libwaymark.a
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libwaymark.a $(LDLIBS)
+
+.PHONY: fuzz fuzz-bins
+fuzz-bins: $(FUZZ_BINS)
+fuzz:
+	tools/setup fuzz
+	$(MAKE) BUILD=build/fuzz CC=clang CFLAGS="-O1 -g" SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" build/fuzz/libwaymark.a fuzz-bins
+	@for f in $(FUZZERS); do \
+		echo "== fuzz_$$f for $(FUZZ_SECONDS) s"; \
+		mkdir -p build/fuzz/corpus/$$f build/fuzz/found && \
+		build/fuzz/bin/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=build/fuzz/found/$$f- build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; \
+	done
+
+# ---- quality -----------------------------------------------------------------------------------
+
+LINT_FILES = $(wildcard $(FOLDERS:%=%/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.c bench/*.c examples/*/*.c)
+
+.PHONY: lint format
+lint:
+	tools/setup lint
+	clang-format --dry-run -Werror $(LINT_FILES)
+	/usr/bin/python3 tools/lint_rules.py
+	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppressions-list=tools/cppcheck.suppress -D_GNU_SOURCE -DWAYMARK_VERSION='""' -I. $(FOLDERS)
+	printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 clang-tidy --quiet -p none -- -std=c11 $(CPPFLAGS)
+	@echo "lint: clean"
+
+format:
+	clang-format -i $(LINT_FILES)
+
+# ---- the main job, figures, installation -------------------------------------------------------
+
+.PHONY: demo bench install clean help
+demo:
+	tools/setup demo
+	$(MAKE) all
+	examples/demo/run
+
+bench:
+	tools/setup bench
+	$(MAKE) all
+	bench/run
+
+PREFIX ?= /usr/local
+install: all
+	install -D -m 0755 $(BUILD)/waymark $(DESTDIR)$(PREFIX)/sbin/waymark
+	install -D -m 0644 dist/waymark.service $(DESTDIR)$(PREFIX)/lib/systemd/system/waymark.service
+	install -d $(DESTDIR)$(PREFIX)/share/doc/waymark
+	install -m 0644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/waymark
+
+clean:
+	rm -rf build
+
+help:
+	@echo "make            build/waymark"
+	@echo "make demo       set everything up and run the main job (DEMO=once stops it at the end)"
+	@echo "make check      set everything up and run every test"
+	@echo "make sanitize   the tests under ASan and UBSan, and TSan where threads meet"
+	@echo "make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make lint       format, include direction, banned calls, static analysis"
+	@echo "make bench      side by side with the peers; writes bench/RESULTS.md"
+	@echo "make install    below PREFIX=$(PREFIX)"
