@@ -140,10 +140,19 @@ struct board_override {
 #define OVERRIDE_WORD(override, until_ms) ((uint64_t)(override) | (uint64_t)(until_ms) << 16)
 #define WEIGHT_WORD(weight, until_ms)     ((uint64_t)(uint16_t)(weight) | UINT64_C(1) << 16 | (uint64_t)(until_ms) << 17)
 
+/*
+ * Events are copied one by one: `copying` says which, then the slot at `next_sequence` is written and
+ * committed, then `copied` of that ring and `next_sequence` move. A control that was killed in between
+ * is put right by the next one (control/events.c): nothing is copied twice and nothing is skipped.
+ */
 struct board_control {
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t beat_ms;
 	struct board_override override[BOARD_ENDPOINTS_MAX];
+	_Atomic uint64_t copied[ROLE_COUNT]; /* per ring: position after the last event copied from it */
+	_Atomic uint64_t copying;            /* role + 1 in bits 60-63, position in the others; 0 = none */
+	_Atomic uint64_t logged;             /* sequence number after the last one written to the log; 0 = none */
+	_Atomic uint64_t counter[CONTROL_COUNTER_MAX];
 	_Atomic uint64_t next_sequence; /* of the public ring */
 	struct event_record events[EVENT_PUBLIC_SIZE]; /* position = sequence mod size */
 };

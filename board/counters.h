@@ -1,4 +1,5 @@
-/* One table per list of counters: the enum, the name in metrics and status, the help text. Append only. */
+/* One table per list of counters: the enum, the name in metrics and status, the help text. Append
+ * only. */
 #ifndef BOARD_COUNTERS_H
 #define BOARD_COUNTERS_H
 
@@ -27,7 +28,8 @@
 #define BALANCER_COUNTERS(X)                                                                       \
 	X(ACCEPTED, "accepted", "connections accepted")                                            \
 	X(REFUSED_LIMIT, "refused_limit", "connections reset because a limit was reached")         \
-	X(REFUSED_NO_ENDPOINT, "refused_no_endpoint", "connections reset because no endpoint serves") \
+	X(REFUSED_NO_ENDPOINT, "refused_no_endpoint",                                              \
+		"connections reset because no endpoint serves")                                    \
 	X(CONNECT_FAILED, "connect_failed", "attempts to reach an endpoint that failed")           \
 	X(RETRIED, "retried", "connections that reached a further endpoint")                       \
 	X(COMPLETED, "completed", "connections closed in order by both sides")                     \
@@ -37,26 +39,45 @@
 	X(BYTES_OUT, "bytes_out", "octets from endpoints to clients")                              \
 	X(ACCEPT_FAILED, "accept_failed", "accept() failed for want of descriptors or memory")
 
-#define COUNTER_ENUM(id, name, help)      DNS_##id,
-#define COUNTER_ENUM_B(id, name, help)    BALANCER_##id,
+#define CONTROL_COUNTERS(X)                                                                        \
+	X(CONNECTIONS, "connections", "command connections accepted")                              \
+	X(REFUSED_LIMIT, "refused_limit",                                                          \
+		"command connections closed because a limit was reached")                          \
+	X(REQUESTS, "requests", "requests read")                                                   \
+	X(REQUESTS_REFUSED, "requests_refused", "requests answered with an error")                 \
+	X(EVENTS, "events", "events given a public number")                                        \
+	X(EVENTS_LOST, "events_lost", "events overwritten or abandoned before they were copied")   \
+	X(WATCH_LOST, "watch_lost", "events a slow watch reader did not get")                      \
+	X(LOG_LOST, "log_lost", "events a blocked standard error did not get")                     \
+	X(SAVES, "saves", "times the state file was written")                                      \
+	X(SAVES_FAILED, "saves_failed", "times the state file could not be written")
+
+#define COUNTER_ENUM(id, name, help)   DNS_##id,
+#define COUNTER_ENUM_B(id, name, help) BALANCER_##id,
+#define COUNTER_ENUM_C(id, name, help) CONTROL_##id,
 enum dns_counter { DNS_COUNTERS(COUNTER_ENUM) DNS_COUNTER_COUNT };
 enum balancer_counter { BALANCER_COUNTERS(COUNTER_ENUM_B) BALANCER_COUNTER_COUNT };
+enum control_counter { CONTROL_COUNTERS(COUNTER_ENUM_C) CONTROL_COUNTER_COUNT };
 #undef COUNTER_ENUM
 #undef COUNTER_ENUM_B
+#undef COUNTER_ENUM_C
 
 #define DNS_COUNTER_MAX      64 /* columns on the board, so that rows keep their size */
 #define BALANCER_COUNTER_MAX 64
+#define CONTROL_COUNTER_MAX  64
 
 struct counter_info {
 	const char *name, *help;
 };
 extern const struct counter_info dns_counters[DNS_COUNTER_COUNT];
 extern const struct counter_info balancer_counters[BALANCER_COUNTER_COUNT];
+extern const struct counter_info control_counters[CONTROL_COUNTER_COUNT];
 
 /* The only writer adds without a locked instruction. */
 static inline void counter_add(_Atomic uint64_t *c, uint64_t n)
 {
-	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 #endif

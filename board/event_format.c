@@ -42,17 +42,15 @@ bool event_passes(const struct event *e, enum log_level threshold)
 	return level_of(e) >= threshold;
 }
 
-/* `word`: the field must stay one word of the line, so blanks are escaped as well. */
-static void add_escaped(struct text *t, const char *s, size_t max, bool word)
+/* Octets that stay as they are: printable ASCII, less `special`. */
+static void add_escaped(struct text *t, const char *s, size_t max, const char *special)
 {
 	size_t length = strnlen(s, max), plain = 0;
 
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)s[i];
 
-		if (c > ' ' && c < 0x7f && c != '\\')
-			continue;
-		if (c == ' ' && !word)
+		if (c >= ' ' && c < 0x7f && strchr(special, c) == NULL)
 			continue;
 		text_add(t, s + plain, i - plain);
 		text_printf(t, "\\x%02x", c);
@@ -63,7 +61,13 @@ static void add_escaped(struct text *t, const char *s, size_t max, bool word)
 
 void text_add_escaped(struct text *t, const char *s, size_t max)
 {
-	add_escaped(t, s, max, false);
+	add_escaped(t, s, max, "\\");
+}
+
+/* A field that must stay one word of its line. */
+static void add_word(struct text *t, const char *s, size_t max)
+{
+	add_escaped(t, s, max, "\\ ");
 }
 
 json_t *json_escaped(const char *s, size_t max)
@@ -71,7 +75,7 @@ json_t *json_escaped(const char *s, size_t max)
 	struct text t = {0};
 	json_t *out = NULL;
 
-	text_add_escaped(&t, s, max);
+	add_escaped(&t, s, max, "");
 	if (!t.failed)
 		out = json_string(t.data != NULL ? t.data : "");
 	text_free(&t);
@@ -93,25 +97,25 @@ static void add_text_fields(struct text *t, const struct event *e)
 {
 	if (e->pool[0] != '\0') {
 		text_puts(t, " ");
-		add_escaped(t, e->pool, sizeof e->pool, true);
+		add_word(t, e->pool, sizeof e->pool);
 		if (e->endpoint[0] != '\0') {
 			text_puts(t, "/");
-			add_escaped(t, e->endpoint, sizeof e->endpoint, true);
+			add_word(t, e->endpoint, sizeof e->endpoint);
 		}
 	}
 	if (e->object[0] != '\0') {
 		text_puts(t, " ");
-		add_escaped(t, e->object, sizeof e->object, true);
+		add_word(t, e->object, sizeof e->object);
 	}
 	if (e->from[0] != '\0' || e->to[0] != '\0') {
 		text_puts(t, " ");
-		add_escaped(t, e->from[0] != '\0' ? e->from : "-", sizeof e->from, true);
+		add_word(t, e->from[0] != '\0' ? e->from : "-", sizeof e->from);
 		text_puts(t, " -> ");
-		add_escaped(t, e->to[0] != '\0' ? e->to : "-", sizeof e->to, true);
+		add_word(t, e->to[0] != '\0' ? e->to : "-", sizeof e->to);
 	}
 	if (e->text[0] != '\0') {
 		text_puts(t, ": ");
-		add_escaped(t, e->text, sizeof e->text, false);
+		text_add_escaped(t, e->text, sizeof e->text);
 	}
 }
 

@@ -31,7 +31,8 @@ bool event_passes(const struct event *e, enum log_level threshold);
 
 /* Append `s` up to its NUL or `max` octets, escaped as above. */
 void text_add_escaped(struct text *t, const char *s, size_t max);
-/* The same as a new JSON string; NULL without memory. */
+/* The same as a new JSON string, but a backslash stays (JSON quotes it itself, and escaping twice
+ * must not change a text that was read back); NULL without memory. */
 json_t *json_escaped(const char *s, size_t max);
 
 /* One line with its newline into out[0..size); returns its length (cut at size, newline kept).
