@@ -1,9 +1,10 @@
 /*
- * View: an immutable copy of every endpoint's serving state, made per worker when the board has moved.
+ * View: an immutable copy of every endpoint's serving state, made per worker when the board has
+ * moved.
  *
- * Steering never reads moving atomics: a worker builds its view between batches, at most once a millisecond,
- * and a whole batch is answered from one picture of the world. What counts is the serving state = override,
- * else verdict, else the pool's policy for `unknown`.
+ * Steering never reads moving atomics: a worker builds its view between batches, at most once a
+ * millisecond, and a whole batch is answered from one picture of the world. What counts is the
+ * serving state = override, else verdict, else the pool's policy for `unknown`.
  */
 #ifndef STEER_VIEW_H
 #define STEER_VIEW_H
@@ -12,12 +13,13 @@
 
 /* One address of one endpoint. */
 struct view_state {
-	bool exists;             /* the endpoint has an address of this family */
+	bool exists; /* the endpoint has an address of this family */
 	bool serving;
 	uint8_t verdict;         /* enum verdict; VERDICT_UP when the pool has no check */
 	uint8_t override;        /* enum override, expired ones are NONE */
 	uint16_t weight;         /* override, else configuration */
-	uint64_t doubt_until_ms; /* earliest end of a streak that has begun; 0 = not in doubt, overridden or unchecked */
+	uint64_t doubt_until_ms; /* earliest end of a streak that has begun; 0 = not in doubt,
+				    overridden or unchecked */
 };
 
 struct view_endpoint {
@@ -25,32 +27,44 @@ struct view_endpoint {
 	uint32_t load;               /* active connections over all balancer workers */
 };
 
+/* Bits of view->last_good. A pool that is all down falls back to POOL; one of its regions
+ * (`region=london`) to REGION: other regions may go on serving long after London's last endpoint
+ * went. */
+#define LAST_GOOD_POOL   1u /* served when the pool last had any endpoint of this family serving */
+#define LAST_GOOD_REGION 2u /* served when the pool's endpoints of this region last had any */
+
 struct view {
 	const struct conf *conf;
-	uint64_t epoch;          /* board_epoch() it was built from */
+	uint64_t epoch; /* board_epoch() it was built from */
 	uint64_t built_ms;
-	uint64_t expires_ms;     /* the earliest override expiry in it: build anew then; UINT64_MAX = none */
+	uint64_t expires_ms; /* build anew then: the earliest override expiry in it, or the end of
+				the wait while not all_ready; UINT64_MAX = none */
 	struct view_endpoint *endpoint; /* [conf->endpoint_count] */
-	bool *pool_ready;        /* [conf->pool_count]: every probe of the pool has a verdict, or the wait is over */
+	bool *pool_ready; /* [conf->pool_count]: every probe of the pool has a verdict, or the wait
+			     is over */
 	bool all_ready;
-	/* last_good: the endpoints that served when the pool last had any; [endpoint][family] */
-	bool (*last_good)[2];
+	uint8_t (*last_good)[2]; /* [conf->endpoint_count][family], LAST_GOOD_*; of pools with
+				    last_good only */
+	uint8_t *region_serves;  /* scratch of view_build(): [conf->region_count + 1], all 0 between
+				    builds */
 };
 
 /* Memory for a view of `conf`; nothing serves, nothing is ready. NULL without memory. */
 struct view *view_new(const struct conf *conf);
 void view_free(struct view *v);
 
-/* Fill from the board. `ready_by_ms`: from this moment every pool counts as ready (cold start: one timeout after
- * the start). Keeps last_good of pools (per family) that have no serving endpoint now. */
+/* Fill from the board. `ready_by_ms`: from this moment every pool counts as ready (cold start: one
+ * timeout after the start). Keeps last_good of pools (per family) that have no serving endpoint
+ * now. */
 void view_build(struct view *v, const struct generation *g, const struct board *b, uint64_t now_ms,
 	uint64_t ready_by_ms);
 
-/* True when the view must be built anew: the board has moved at least 1 ms after the last build, or an override has
- * expired. Two relaxed loads. */
+/* True when the view must be built anew: the board has moved at least 1 ms after the last build, or
+ * an override has expired. A few loads. */
 bool view_stale(const struct view *v, const struct board *b, uint64_t now_ms);
 
-/* The moment from which every pool counts as ready: start plus the longest check timeout; start when not cold. */
+/* The moment from which every pool counts as ready: start plus the longest check timeout; start
+ * when not cold. */
 uint64_t view_ready_by(const struct conf *conf, uint64_t started_ms, bool cold);
 
 #endif
