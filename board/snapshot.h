@@ -29,6 +29,10 @@
 json_t *snapshot_take(
 	const struct board *b, const struct generation *g, uint64_t now_ms, uint64_t real_ms);
 
+/* The words of a snapshot back to values; anything else, NULL too, is NONE and UNKNOWN. */
+enum override override_from_name(const char *word);
+enum verdict verdict_from_name(const char *word);
+
 struct snapshot_counts {
 	size_t overrides;      /* put on the board (endpoint states and weights) */
 	size_t overrides_gone; /* expired meanwhile, or their endpoint is no longer configured */
