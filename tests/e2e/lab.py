@@ -1,0 +1,263 @@
+"""A laboratory for one test: its own loopback network, real HTTP proxies, the real binary, real clients.
+
+Everything listens on addresses of a /24 of 127.0.0.0/8 that nothing else uses, so ports are fixed and tests run in
+parallel. Nothing here sleeps for a result: wait() polls a condition until it holds or the deadline says that it never will.
+"""
+import json, os, pathlib, random, re, shutil, signal, socket, socketserver, subprocess, threading, time
+import http.server
+import dns.edns, dns.flags, dns.message, dns.query, dns.rcode, dns.rdatatype
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / os.environ.get("WAYMARK_BUILD", "build")
+WAYMARK = BUILD / "waymark"
+# a sanitized binary is several times slower; deadlines only say when to give up
+PATIENCE = 60
+
+
+def wait(what, condition, seconds=PATIENCE, every=0.02):
+    """The first true value of condition(); fails with `what` when there is none in time. Exceptions of sockets and of
+    not-yet-running servers count as false."""
+    deadline, last = time.monotonic() + seconds, None
+    while time.monotonic() < deadline:
+        try:
+            value = condition()
+            if value:
+                return value
+        except (OSError, subprocess.SubprocessError, dns.exception.DNSException, json.JSONDecodeError, KeyError) as e:
+            last = e
+        time.sleep(every)
+    raise AssertionError(f"waited {seconds} s for {what}" + (f"; last: {last!r}" if last else ""))
+
+
+class Proxy:
+    """A real HTTP server: answers with its own name; can be told to fail, to hang, to close."""
+
+    def __init__(self, address, port, name):
+        self.address, self.port, self.name = address, port, name
+        self.status, self.hosts, self.requests = 200, set(), 0
+        self.server = None
+        self.up()
+
+    def up(self):
+        if self.server:
+            return
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                proxy.requests += 1
+                proxy.hosts.add(self.headers.get("Host"))
+                body = proxy.name.encode()
+                self.send_response(proxy.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 1024
+
+            def handle_error(self, request, client_address):
+                pass
+
+        self.server = Server((self.address, self.port), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def down(self):
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+
+class Lab:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.net = self._free_network()
+        self.servers, self.proxies = [], []
+
+    @staticmethod
+    def _free_network():
+        for _ in range(1000):
+            net = f"127.{random.randrange(20, 250)}.{random.randrange(1, 250)}"
+            try:  # the guard stays bound for the life of this process: nobody else picks this network
+                guard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                guard.bind((f"{net}.254", 9))
+                Lab._guards.append(guard)
+                return net
+            except OSError:
+                continue
+        raise AssertionError("no free loopback network")
+
+    _guards = []
+
+    def ip(self, n):
+        return f"{self.net}.{n}"
+
+    def proxy(self, n, port=8080, name=None):
+        p = Proxy(self.ip(n), port, name or f"proxy{n}")
+        self.proxies.append(p)
+        return p
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name("." + path.name + ".new")
+        temporary.write_text(text)
+        temporary.rename(path)
+        return path
+
+    def start(self, conf, name="waymark.yaml", env=None, ready=True, wrapper=()):
+        self.write(name, conf)
+        server = Server(self, name, env, wrapper)
+        self.servers.append(server)
+        if ready:
+            server.wait_serving()
+        return server
+
+    def close(self):
+        for s in self.servers:
+            s.kill()
+        for p in self.proxies:
+            p.down()
+
+
+class Server:
+    def __init__(self, lab, conf, env=None, wrapper=()):
+        self.lab, self.conf = lab, conf
+        self.address, self.port = lab.ip(1), 5300
+        self.log_path = lab.folder / "log"
+        self.log_file = open(self.log_path, "ab")
+        self.process = subprocess.Popen([*wrapper, str(WAYMARK), "run", "-c", conf], cwd=lab.folder, stdin=subprocess.DEVNULL,
+                                        stdout=self.log_file, stderr=self.log_file, env={**os.environ, **(env or {})},
+                                        start_new_session=True)
+
+    # ---- the process
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def wait_serving(self):
+        def serving():
+            assert self.alive(), f"the server ended with {self.process.returncode}:\n{self.log()}"
+            return self.status()["generation"] >= 1
+        wait("the server to serve", serving)
+        return self
+
+    def wait_verdicts(self):
+        """Until every probed endpoint has a verdict."""
+        wait("a verdict for every endpoint",
+             lambda: all(a["verdict"] != "unknown" for _, _, a in self.addresses()))
+        return self
+
+    def stop(self, seconds=PATIENCE):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def kill(self):
+        if self.alive():
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+        self.log_file.close()
+
+    def role(self, name):
+        """pid of the serving role."""
+        return next(r for r in self.status()["roles"] if r["role"] == name)["pid"]
+
+    # ---- the operator
+
+    def cli(self, *args, check=True, timeout=PATIENCE):
+        p = subprocess.run([str(WAYMARK), args[0], "-c", self.conf, *map(str, args[1:])], cwd=self.lab.folder,
+                           capture_output=True, text=True, timeout=timeout)
+        if check:
+            assert p.returncode == 0, f"waymark {' '.join(map(str, args))} ended with {p.returncode}:\n{p.stdout}{p.stderr}"
+        return p
+
+    def status(self):
+        return json.loads(self.cli("status", "--json").stdout)
+
+    def addresses(self):
+        """(pool name, endpoint object, address object) of every address."""
+        for pool in self.status()["pools"]:
+            for endpoint in pool["endpoints"]:
+                for address in endpoint["addresses"]:
+                    yield pool["name"], endpoint, address
+
+    def verdict(self, key):
+        pool, name = key.split("/")
+        return [a["verdict"] for p, e, a in self.addresses() if p == pool and e["name"] == name][0]
+
+    def zones(self):
+        return {z["zone"]: z for z in json.loads(self.cli("zones", "--json").stdout)["zones"]}
+
+    def events(self, since=0, **match):
+        """Events from `since` on, oldest first, as objects; those whose fields equal `match`."""
+        out = self.cli("watch", "--json", "--since", since, "--once").stdout
+        events = [json.loads(l) for l in out.splitlines() if l]
+        return [e for e in events if all(e.get(k) == v for k, v in match.items())]
+
+    def last_sequence(self):
+        events = self.events()
+        return events[-1]["seq"] if events else 0
+
+    def reload(self, check=True):
+        return self.cli("reload", check=check, timeout=120)
+
+    # ---- the clients
+
+    def query(self, name, rdtype="A", subnet=None, tcp=False, source=None, timeout=3, want_dnssec=False, edns=True, address=None):
+        options = []
+        if subnet:
+            ip, _, length = subnet.partition("/")
+            options.append(dns.edns.ECSOption(ip, int(length)))
+        q = dns.message.make_query(name, rdtype, use_edns=0 if edns else -1, payload=1232, options=options if edns else None,
+                                   want_dnssec=want_dnssec)
+        where = address or self.address
+        f = dns.query.tcp if tcp else dns.query.udp
+        return f(q, where, timeout=timeout, port=self.port, source=source)
+
+    def ips(self, name, rdtype="A", **how):
+        """The addresses of the answer, as a set of text."""
+        return rdata(self.query(name, rdtype, **how), rdtype)
+
+    def dig(self, *args):
+        p = subprocess.run(["dig", f"@{self.address}", "-p", str(self.port), "+tries=1", "+time=5", *args],
+                           capture_output=True, text=True, timeout=30)
+        return p.stdout
+
+
+def rdata(reply, rdtype="A"):
+    wanted = dns.rdatatype.from_text(rdtype)
+    return {r.to_text() for rrset in reply.answer if rrset.rdtype == wanted for r in rrset}
+
+
+def scope(reply):
+    """Scope prefix length of the client-subnet option, None when the reply has none."""
+    return next((o.scopelen for o in reply.options if isinstance(o, dns.edns.ECSOption)), None)
+
+
+def recv_all(sock):
+    data = b""
+    while chunk := sock.recv(65536):
+        data += chunk
+    return data
+
+
+def http_get(address, port, source=None, timeout=10, path="/"):
+    """(status, body) of a GET with Connection: close."""
+    with socket.create_connection((address, port), timeout=timeout, source_address=(source, 0) if source else None) as s:
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".encode())
+        data = recv_all(s)
+    head, _, body = data.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body.decode()
