@@ -117,6 +117,7 @@ struct board_probe {
 struct board_health {
 	_Atomic uint64_t epoch;   /* moves after any `word` has changed */
 	_Atomic uint64_t beat_ms; /* stored at least once a second by the event loop */
+	_Atomic uint64_t counter[HEALTH_COUNTER_MAX];
 	struct board_probe probe[BOARD_PROBES_MAX];
 	_Atomic uint32_t load[BOARD_ENDPOINTS_MAX]; /* active connections over all workers, summed every 100 ms */
 	struct event_ring events;

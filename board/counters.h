@@ -52,19 +52,36 @@
 	X(SAVES, "saves", "times the state file was written")                                      \
 	X(SAVES_FAILED, "saves_failed", "times the state file could not be written")
 
+#define HEALTH_COUNTERS(X)                                                                         \
+	X(PROBES, "probes", "probes that ended with an outcome")                                   \
+	X(PROBES_FAILED, "probes_failed", "probes that ended with a failure")                      \
+	X(PROBES_NOT_RUN, "probes_not_run",                                                        \
+		"probes tried again later for want of descriptors, ports, memory or time")         \
+	X(PROBES_WAITED, "probes_waited",                                                          \
+		"probes that waited because as many as allowed were running")                      \
+	X(PROBES_MISSED, "probes_missed",                                                          \
+		"probes left out because the process was held up for an interval or more")         \
+	X(CONNECT_FAILURES, "connect_failures",                                                    \
+		"connect failures of the balancer that were folded into verdicts")                 \
+	X(CHANGES, "verdict_changes", "changes of a probe's verdict")
+
 #define COUNTER_ENUM(id, name, help)   DNS_##id,
 #define COUNTER_ENUM_B(id, name, help) BALANCER_##id,
 #define COUNTER_ENUM_C(id, name, help) CONTROL_##id,
+#define COUNTER_ENUM_H(id, name, help) HEALTH_##id,
 enum dns_counter { DNS_COUNTERS(COUNTER_ENUM) DNS_COUNTER_COUNT };
 enum balancer_counter { BALANCER_COUNTERS(COUNTER_ENUM_B) BALANCER_COUNTER_COUNT };
 enum control_counter { CONTROL_COUNTERS(COUNTER_ENUM_C) CONTROL_COUNTER_COUNT };
+enum health_counter { HEALTH_COUNTERS(COUNTER_ENUM_H) HEALTH_COUNTER_COUNT };
 #undef COUNTER_ENUM
 #undef COUNTER_ENUM_B
 #undef COUNTER_ENUM_C
+#undef COUNTER_ENUM_H
 
 #define DNS_COUNTER_MAX      64 /* columns on the board, so that rows keep their size */
 #define BALANCER_COUNTER_MAX 64
 #define CONTROL_COUNTER_MAX  64
+#define HEALTH_COUNTER_MAX   64
 
 struct counter_info {
 	const char *name, *help;
@@ -72,6 +89,7 @@ struct counter_info {
 extern const struct counter_info dns_counters[DNS_COUNTER_COUNT];
 extern const struct counter_info balancer_counters[BALANCER_COUNTER_COUNT];
 extern const struct counter_info control_counters[CONTROL_COUNTER_COUNT];
+extern const struct counter_info health_counters[HEALTH_COUNTER_COUNT];
 
 /* The only writer adds without a locked instruction. */
 static inline void counter_add(_Atomic uint64_t *c, uint64_t n)
