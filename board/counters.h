@@ -37,7 +37,33 @@
 	X(IDLE_TIMEOUT, "idle_timeout", "connections closed by the idle timeout")                  \
 	X(BYTES_IN, "bytes_in", "octets from clients to endpoints")                                \
 	X(BYTES_OUT, "bytes_out", "octets from endpoints to clients")                              \
-	X(ACCEPT_FAILED, "accept_failed", "accept() failed for want of descriptors or memory")
+	X(ACCEPT_FAILED, "accept_failed", "accept() failed for want of descriptors or memory")     \
+	X(ACCEPT_PAUSED, "accept_paused", "times a listener paused after accept() had failed")     \
+	X(CONNECT_TIMEOUT, "connect_timeout",                                                      \
+		"attempts to reach an endpoint given up at connect_timeout")                       \
+	X(CONNECT_LOCAL, "connect_local",                                                          \
+		"attempts to reach an endpoint that failed on this machine: ports, routes, "       \
+		"rights")                                                                          \
+	X(DRAIN_TIMEOUT, "drain_timeout",                                                          \
+		"connections closed at drain_timeout or because the supervisor died")              \
+	X(PIPE_SHORTAGE, "pipe_shortage",                                                          \
+		"times a pipe was refused or small and data was copied instead")                   \
+	X(ENDED_CLIENT_DATA, "ended_client_data",                                                  \
+		"CD: the client reset while both sides could send")                                \
+	X(ENDED_CLIENT_LAST, "ended_client_last",                                                  \
+		"CL: the client reset after one side had finished")                                \
+	X(ENDED_ENDPOINT_CONNECT, "ended_endpoint_connect",                                        \
+		"SC: every endpoint that was tried failed")                                        \
+	X(ENDED_ENDPOINT_DATA, "ended_endpoint_data",                                              \
+		"SD: the endpoint reset while both sides could send")                              \
+	X(ENDED_ENDPOINT_LAST, "ended_endpoint_last",                                              \
+		"SL: the endpoint reset after one side had finished")                              \
+	X(ENDED_IDLE_DATA, "ended_idle_data", "TD: idle timeout while both sides could send")      \
+	X(ENDED_IDLE_LAST, "ended_idle_last", "TL: idle timeout after one side had finished")      \
+	X(ENDED_RESOURCE_CONNECT, "ended_resource_connect",                                        \
+		"RC: no descriptor, port or memory for the endpoint's side")                       \
+	X(ENDED_RESOURCE_DATA, "ended_resource_data",                                              \
+		"RD: no memory for data that the receiver did not take")
 
 #define CONTROL_COUNTERS(X)                                                                        \
 	X(CONNECTIONS, "connections", "command connections accepted")                              \
