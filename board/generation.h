@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "board/board.h"
+#include "board/slots.h"
 #include "conf/conf.h"
 
 #define PROBE_NONE UINT32_MAX /* an endpoint has no address of that family, or its pool no check */
@@ -36,6 +37,19 @@ struct generation {
 	struct probe_user *probe_users;
 	uint32_t *listener_slot;      /* [conf->balancer_count] → board slot */
 };
+
+/*
+ * Compile `conf`, which must outlive the result, and take its slots. A probe that is new only in its timing or
+ * thresholds starts with the verdict that `previous` (may be NULL) has for the same test of the same
+ * target. -1 when the board is full or memory is short; nothing is taken then.
+ */
+int generation_build(const struct conf *conf, uint32_t number, struct slots *slots, struct board *b,
+	const struct generation *previous, struct generation **out, struct err *e);
+/* The key of a probe: everything that decides its verdict; BOARD_KEY_MAX octets. Its first part says what is
+ * tested, up to " @". */
+void probe_key(const struct conf_check *c, const struct hostport *target, char *out);
+/* Drop its slots and free it (not the configuration). NULL is fine. */
+void generation_free(struct generation *g, struct slots *slots);
 
 /* A folder opened before privileges are dropped: use openat(), and inotify on /proc/self/fd/N. */
 struct start_folder {
