@@ -34,14 +34,15 @@ void steer_free(struct steering *s);
 struct client {
 	struct addr address;
 	struct geo_answer geo;
-	const uint16_t *region_order; /* geo_region_order() of geo.region; conf->region_count entries */
+	const uint16_t
+		*region_order; /* geo_region_order() of geo.region; conf->region_count entries */
 };
 
 struct pick_request {
 	uint16_t pool;
-	uint16_t region;     /* only endpoints of this region (`region=london`), or CONF_NONE */
-	uint8_t family;      /* FAMILY_IPV4, FAMILY_IPV6; FAMILY_NONE: either (balancer) */
-	uint16_t want;       /* endpoints wanted: 1..PICK_MAX; 0 = the pool's `answers` */
+	uint16_t region;         /* only endpoints of this region (`region=london`), or CONF_NONE */
+	uint8_t family;          /* FAMILY_IPV4, FAMILY_IPV6; FAMILY_NONE: either (balancer) */
+	uint16_t want;           /* endpoints wanted: 1..PICK_MAX; 0 = the pool's `answers` */
 	const uint32_t *exclude; /* endpoints already tried, may be NULL (balancer) */
 	size_t exclude_count;
 };
@@ -54,13 +55,14 @@ enum pick_kind {
 
 struct pick {
 	enum pick_kind kind;
-	bool degraded;   /* nothing served: when_all_down decided */
-	bool fixed;      /* PICK_NO_DATA for everyone, always: the pool has no endpoint of this family (or region) */
-	uint16_t pool;   /* the pool that answered: differs from the request's after {pool: NAME} */
+	bool degraded; /* nothing served: when_all_down decided */
+	bool fixed; /* PICK_NO_DATA for everyone, always: the pool has no endpoint of this family (or region) */
+	uint16_t pool; /* the pool that answered: differs from the request's after {pool: NAME} */
 	uint16_t count;
 	uint32_t endpoint[PICK_MAX]; /* conf->endpoints indexes, all different */
-	uint32_t ttl_s;  /* the pool's ttl, or less while a verdict used here is in doubt (DESIGN 7), >= ttl_min_s */
-	uint8_t scope;   /* client-subnet prefix length; 0 when no step used the client; never depends on verdicts */
+	uint32_t
+		ttl_s; /* the pool's ttl, or less while a verdict used here is in doubt (DESIGN 7), >= ttl_min_s */
+	uint8_t scope; /* client-subnet prefix length; 0 when no step used the client; never depends on verdicts */
 };
 
 /*
@@ -68,8 +70,9 @@ struct pick {
  * cursor  the caller's round-robin positions, [conf->pool_count]; the pool's is advanced by one
  * Pure    no I/O, no clock; `rng` is the caller's.
  */
-void steer_pick(const struct steering *s, const struct view *view, const struct pick_request *request,
-	const struct client *client, uint64_t now_ms, uint32_t *cursor, struct rng *rng, struct pick *out);
+void steer_pick(const struct steering *s, const struct view *view,
+	const struct pick_request *request, const struct client *client, uint64_t now_ms,
+	uint32_t *cursor, struct rng *rng, struct pick *out);
 
 /* Does the pool (within `region`, or CONF_NONE) own any endpoint with an address of `family`? */
 bool steer_has_family(const struct steering *s, uint16_t pool, uint16_t region, uint8_t family);

@@ -1,0 +1,245 @@
+/*
+ * The pipeline's driver: gather candidates tier by tier, let the selector choose; when nothing serves, do what
+ * when_all_down says.
+ *
+ *   pool ──▶ cells of the client's home region, nearest first ──▶ candidates ──▶ selector ──▶ pick
+ *              stop at the first cell that brings them to min_serving        │ none
+ *                                                                            ▼
+ *              all endpoints as if serving · last good ones · nothing · refuse · the next pool
+ *
+ * The scope never looks at the view, only at what was compiled: a resolver that caches two answers for overlapping
+ * prefixes would mix them up (RFC 7871, 7.2.1).
+ */
+#include "steer/plan.h"
+
+/* Which endpoints count. */
+enum gather { GATHER_SERVING, GATHER_LAST_GOOD, GATHER_ALL };
+
+/* The cells to look at, nearest first: list[0..count), or first, first + 1, ... without a list. */
+struct walk {
+	const struct steer_plan *plan;
+	const uint16_t *list;
+	uint32_t first, count;
+};
+
+/* One pick on its way through the pools. */
+struct search {
+	const struct view *view;
+	const struct pick_request *request;
+	enum lane lane;
+	uint8_t good_bit; /* LAST_GOOD_POOL or LAST_GOOD_REGION */
+	uint64_t
+		doubt_until_ms; /* the earliest of all probes looked at in this pool; UINT64_MAX = none */
+	struct candidates found;
+};
+
+static bool is_excluded(const struct pick_request *request, uint32_t endpoint)
+{
+	for (size_t i = 0; i < request->exclude_count; i++)
+		if (request->exclude[i] == endpoint)
+			return true;
+	return false;
+}
+
+/* Does one address count as a candidate? */
+static bool family_counts(
+	const struct search *s, enum gather gather, uint32_t endpoint, unsigned family)
+{
+	const struct view_state *state = &s->view->endpoint[endpoint].family[family];
+
+	switch (gather) {
+	case GATHER_SERVING: return state->serving;
+	case GATHER_LAST_GOOD: return (s->view->last_good[endpoint][family] & s->good_bit) != 0;
+	case GATHER_ALL: return state->exists;
+	}
+	return false;
+}
+
+static void note_doubt(struct search *s, const struct view_state *state)
+{
+	if (state->doubt_until_ms != 0 && state->doubt_until_ms < s->doubt_until_ms)
+		s->doubt_until_ms = state->doubt_until_ms;
+}
+
+/* Look at one endpoint: its doubt counts in any case, itself when it qualifies. */
+static void consider(struct search *s, enum gather gather, bool weightless, uint32_t endpoint)
+{
+	unsigned first = s->lane == LANE_IPV6 ? 1 : 0, last = s->lane == LANE_IPV4 ? 0 : 1;
+	const struct view_state *state = s->view->endpoint[endpoint].family;
+	struct candidates *c = &s->found;
+	bool counts = false;
+	uint16_t weight = 0;
+
+	for (unsigned f = first; f <= last; f++) {
+		note_doubt(s, &state[f]);
+		if (family_counts(s, gather, endpoint, f)) {
+			counts = true;
+			weight = state[f].weight; /* the same for both */
+		}
+	}
+	if (!counts || (weight == 0 && !weightless) || is_excluded(s->request, endpoint))
+		return;
+	c->endpoint[c->count] = endpoint;
+	c->weight[c->count++] = weight;
+	c->total_weight += weight;
+}
+
+/* Fill s->found from the nearest cells that hold `enough` together; from all when they do not. */
+static void gather_cells(struct search *s, const struct walk *walk, enum gather gather,
+	bool weightless, uint32_t enough)
+{
+	const uint32_t *first = walk->plan->first[s->lane];
+	const uint32_t *member = walk->plan->member[s->lane];
+
+	s->found.count = 0;
+	s->found.total_weight = 0;
+	for (uint32_t i = 0; i < walk->count && s->found.count < enough; i++) {
+		uint32_t cell = walk->list != NULL ? walk->list[i] : walk->first + i;
+
+		for (uint32_t m = first[cell]; m < first[cell + 1]; m++)
+			consider(s, gather, weightless, member[m]);
+	}
+}
+
+/* True when something was found. Weight 0 comes in only when nothing else is there. */
+static bool gather(
+	struct search *s, const struct steer_pool *pool, const struct walk *walk, enum gather kind)
+{
+	uint32_t enough = pool->conf->min_serving;
+
+	gather_cells(s, walk, kind, !pool->selector->by_weight, enough);
+	if (s->found.count == 0 && pool->selector->by_weight)
+		gather_cells(s, walk, kind, true, enough);
+	return s->found.count > 0;
+}
+
+/* The pool's ttl; in doubt, what is left until a streak can end, rounded up, at least ttl_min. */
+static uint32_t doubtful_ttl(const struct conf_pool *pool, uint64_t doubt_until_ms, uint64_t now_ms)
+{
+	uint64_t left_s;
+
+	if (doubt_until_ms == UINT64_MAX)
+		return pool->ttl_s;
+	left_s = doubt_until_ms > now_ms ? (doubt_until_ms - now_ms + 999) / 1000 : 0;
+	if (left_s >= pool->ttl_s)
+		return pool->ttl_s;
+	return left_s > pool->ttl_min_s ? (uint32_t)left_s : pool->ttl_min_s;
+}
+
+static struct walk walk_of(const struct steering *s, const struct steer_pool *pool, uint16_t region,
+	const struct client *client)
+{
+	struct walk walk = {.plan = &pool->all, .count = pool->all.cell_count};
+
+	if (region != CONF_NONE) {
+		struct cell_range range = plan_find_region(&pool->region, region);
+
+		return (struct walk){&pool->region, NULL, range.first, range.end - range.first};
+	}
+	walk.list = pool->all.order;
+	if (pool->all.rows > 1) {
+		size_t regions = s->conf->region_count;
+		size_t home = client->geo.region < regions ? client->geo.region : regions;
+
+		walk.list += home * pool->all.cell_count;
+	}
+	return walk;
+}
+
+static void choose(struct search *s, const struct steer_pool *pool, uint32_t *cursor,
+	struct rng *rng, struct pick *out)
+{
+	uint16_t want = s->request->want != 0 ? s->request->want : pool->conf->answers;
+
+	if (want > PICK_MAX)
+		want = PICK_MAX;
+	out->kind = PICK_OK;
+	out->count = pool->selector->choose(&s->found, want, cursor, rng, out->endpoint);
+}
+
+/* What when_all_down finds in the pool itself; false when it holds nothing for this client. */
+static bool gather_all_down(
+	struct search *s, const struct steer_pool *pool, const struct walk *walk)
+{
+	switch (pool->conf->when_all_down) {
+	case ALL_DOWN_LAST_GOOD:
+		/* nothing ever served: all are as good as any */
+		return gather(s, pool, walk, GATHER_LAST_GOOD) || gather(s, pool, walk, GATHER_ALL);
+	case ALL_DOWN_SERVE_ALL: return gather(s, pool, walk, GATHER_ALL);
+	case ALL_DOWN_NODATA:
+	case ALL_DOWN_REFUSE:
+	case ALL_DOWN_POOL: break;
+	}
+	return false;
+}
+
+static void set_lower(uint32_t *value, uint32_t limit)
+{
+	if (limit < *value)
+		*value = limit;
+}
+
+/* The client's place matters to the pool itself only when all of it may answer, to its fallbacks always. */
+static uint8_t scope_of(const struct steering *s, const struct steer_pool *pool,
+	const struct pick_request *request, enum lane lane, const struct client *client)
+{
+	uint16_t next = pool->conf->fallback_pool;
+
+	if (request->region != CONF_NONE)
+		return next != CONF_NONE && s->pools[next].client_matters[lane] ? client->geo.scope
+										: 0;
+	return pool->client_matters[lane] ? client->geo.scope : 0;
+}
+
+void steer_pick(const struct steering *s, const struct view *view,
+	const struct pick_request *request, const struct client *client, uint64_t now_ms,
+	uint32_t *cursor, struct rng *rng, struct pick *out)
+{
+	const struct steer_pool *pool = &s->pools[request->pool];
+	uint16_t region = request->region;
+	uint32_t ttl_min_s = pool->conf->ttl_min_s;
+	struct search search;
+
+	search.view = view;
+	search.request = request;
+	search.lane = lane_of_family(request->family);
+	out->kind = PICK_NO_DATA;
+	out->degraded = false;
+	out->pool = request->pool;
+	out->count = 0;
+	out->ttl_s = pool->conf->ttl_s;
+	out->scope = 0;
+	out->fixed = !steer_has_family(s, request->pool, region, request->family);
+	if (out->fixed)
+		return;
+	out->scope = scope_of(s, pool, request, search.lane, client);
+	/* conf refuses cycles; the bound holds even without it */
+	for (size_t link = 0; link <= s->conf->pool_count; link++) {
+		struct walk walk = walk_of(s, pool, region, client);
+		bool found;
+
+		search.doubt_until_ms = UINT64_MAX;
+		search.good_bit = region == CONF_NONE ? LAST_GOOD_POOL : LAST_GOOD_REGION;
+		found = gather(&search, pool, &walk, GATHER_SERVING);
+		set_lower(&out->ttl_s, doubtful_ttl(pool->conf, search.doubt_until_ms, now_ms));
+		set_lower(&ttl_min_s, pool->conf->ttl_min_s);
+		if (!found) {
+			out->degraded = true;
+			found = gather_all_down(&search, pool, &walk);
+		}
+		if (found) {
+			choose(&search, pool, &cursor[out->pool], rng, out);
+			return;
+		}
+		if (pool->conf->when_all_down != ALL_DOWN_POOL)
+			break;
+		out->pool = pool->conf->fallback_pool;
+		pool = &s->pools[out->pool];
+		region = CONF_NONE;
+		if (!pool->has[search.lane])
+			break; /* no data of this family for anyone, whatever its when_all_down says */
+	}
+	if (pool->conf->when_all_down == ALL_DOWN_REFUSE && pool->has[search.lane])
+		out->kind = PICK_REFUSE;
+	set_lower(&out->ttl_s, ttl_min_s);
+}
