@@ -26,7 +26,6 @@
 struct restorer {
 	struct board *board;
 	const struct generation *generation;
-	const json_t *snapshot;
 	uint64_t now_ms, real_ms;
 	struct snapshot_counts counts;
 };
@@ -226,7 +225,7 @@ int snapshot_restore(struct board *b, const struct generation *g, const json_t *
 {
 	struct restorer r = {.board = b,
 		.generation = g,
-		.snapshot = snapshot,
+
 		.now_ms = now_ms,
 		.real_ms = real_ms};
 	const json_t *pools = json_object_get(snapshot, "pools");
