@@ -53,7 +53,7 @@ static uint32_t load32(const _Atomic uint32_t *word)
 
 /* ---- probes ---- */
 
-static json_t *probe_key(const struct taker *t, const struct probe *p)
+static json_t *key_of_probe(const struct taker *t, const struct probe *p)
 {
 	return p->slot < BOARD_PROBES_MAX
 		       ? json_escaped(t->board->supervisor->probe[p->slot].key, BOARD_KEY_MAX)
@@ -84,7 +84,7 @@ static json_t *take_probes(struct taker *t)
 
 	for (size_t i = 0; i < t->generation->probe_count; i++) {
 		const struct probe *p = &t->generation->probes[i];
-		json_t *key = probe_key(t, p);
+		json_t *key = key_of_probe(t, p);
 		struct board_probe copy;
 
 		if (key == NULL) {
@@ -125,7 +125,7 @@ static bool take_address(struct taker *t, uint32_t endpoint, int family,
 	serving = serving_rule(rule->override, verdict, rule->unknown_serves);
 	put(t, o, "address",
 		json_string(addr_format(&g->conf->endpoints[endpoint].address[family], text)));
-	put(t, o, "probe", checked ? probe_key(t, &g->probes[index]) : json_null());
+	put(t, o, "probe", checked ? key_of_probe(t, &g->probes[index]) : json_null());
 	put(t, o, "verdict", json_string(verdict_name(verdict)));
 	put(t, o, "reason",
 		checked ? json_escaped(probe.reason, sizeof probe.reason)
@@ -286,17 +286,21 @@ static json_t *take_listeners(struct taker *t, const struct sums *s)
 static json_t *take_counters(struct taker *t, const struct sums *s)
 {
 	json_t *o = json_object(), *dns = json_object(), *balancer = json_object();
-	json_t *control = json_object();
+	json_t *health = json_object(), *control = json_object();
 
 	for (size_t i = 0; i < DNS_COUNTER_COUNT; i++)
 		put(t, dns, dns_counters[i].name, number(s->dns[i]));
 	for (size_t i = 0; i < BALANCER_COUNTER_COUNT; i++)
 		put(t, balancer, balancer_counters[i].name, number(s->balancer[i]));
+	for (size_t i = 0; i < HEALTH_COUNTER_COUNT; i++)
+		put(t, health, health_counters[i].name,
+			number(load64(&t->board->health->counter[i])));
 	for (size_t i = 0; i < CONTROL_COUNTER_COUNT; i++)
 		put(t, control, control_counters[i].name,
 			number(load64(&t->board->control->counter[i])));
 	put(t, o, "dns", dns);
 	put(t, o, "balancer", balancer);
+	put(t, o, "health", health);
 	put(t, o, "control", control);
 	return o;
 }

@@ -223,11 +223,7 @@ static void restore_verdicts(struct restorer *r, const json_t *probes)
 int snapshot_restore(struct board *b, const struct generation *g, const json_t *snapshot,
 	uint64_t now_ms, uint64_t real_ms, struct snapshot_counts *counts, struct err *e)
 {
-	struct restorer r = {.board = b,
-		.generation = g,
-
-		.now_ms = now_ms,
-		.real_ms = real_ms};
+	struct restorer r = {.board = b, .generation = g, .now_ms = now_ms, .real_ms = real_ms};
 	const json_t *pools = json_object_get(snapshot, "pools");
 	const json_t *probes = json_object_get(snapshot, "probes");
 	uint64_t version;

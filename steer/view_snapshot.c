@@ -49,8 +49,11 @@ static void fill_state(struct view_state *s, const struct conf_pool *pool, const
 	s->verdict = (uint8_t)verdict;
 	s->override = (uint8_t) override;
 	s->serving = serving_rule(override, verdict, pool->unknown_serves);
-	if (override == OVERRIDE_NONE && pool->check != CONF_NONE)
-		s->doubt_until_ms = future(address, "doubt_until_ms", now_ms, real_ms);
+	if (override != OVERRIDE_NONE || pool->check == CONF_NONE)
+		return;
+	s->doubt_until_ms = future(address, "doubt_until_ms", now_ms, real_ms);
+	if (verdict == VERDICT_UNKNOWN && s->doubt_until_ms == 0)
+		s->doubt_until_ms = now_ms; /* as in view_build() */
 }
 
 static void fill_endpoint(
@@ -75,7 +78,7 @@ static void fill_endpoint(
 		s->weight = value;
 		fill_state(s, &v->conf->pools[e->pool], endpoint,
 			find_address(endpoint, &e->address[family]), now_ms, real_ms);
-		v->last_good[index][family] = s->serving;
+		v->last_good[index][family] = s->serving ? LAST_GOOD_POOL | LAST_GOOD_REGION : 0;
 	}
 }
 
