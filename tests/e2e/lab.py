@@ -261,3 +261,185 @@ def http_get(address, port, source=None, timeout=10, path="/"):
         data = recv_all(s)
     head, _, body = data.partition(b"\r\n\r\n")
     return int(head.split()[1]), body.decode()
+
+
+ZONE = """$TTL 1h
+@          SOA   ns1 hostmaster 2026112301 1h 10m 1w 60
+           NS    ns1
+ns1        A     192.0.2.53
+@      30  POOL  web
+       60  MX    10 mail
+mail       A     192.0.2.25
+www    30  POOL  web
+london 30  POOL  web region=london
+alias      CNAME www
+static     A     192.0.2.80
+           AAAA  2001:db8::80
+*.wild     TXT   "any"
+sub        NS    ns.sub
+ns.sub     A     192.0.2.54
+"""
+
+
+def conf(lab, pools=None, extra="", check="{tcp: {port: 8080}, interval: 200ms, timeout: 150ms, fall: 2, rise: 2}",
+         regions=None, geo="", listen=None, balancer=True, workers=2, state=True):
+    """The demo's configuration on this test's network: proxies .11 and .12 in London, .21 in New York, .31 in Singapore;
+    clients 10.1/16 London, 10.2/16 New York, 10.3/16 Singapore, and so are the source addresses 127.x.y.101 to .103."""
+    n = lab.net
+    pools = pools or f"""
+  web:
+    check: home
+    steer: [geo, weighted]
+    answers: 1
+    ttl: 30s
+    endpoints:
+      lon1: {{address: {n}.11, region: london, weight: 10}}
+      lon2: {{address: {n}.12, region: london, weight: 5}}
+      nyc1: {{address: {n}.21, region: newyork}}
+      sin1: {{address: {n}.31, region: singapore}}"""
+    regions = regions or """
+  london:    {serves: [GB, "continent:EU", default], at: [51.51, -0.13]}
+  newyork:   {serves: ["continent:NA", "continent:SA"], at: [40.71, -74.01]}
+  singapore: {serves: ["continent:AS", "continent:OC"], at: [1.35, 103.82]}"""
+    return f"""listen: {listen or f"{n}.1:5300"}
+zones: zones/
+geo:
+{geo}
+  networks:
+    10.1.0.0/16: london
+    10.2.0.0/16: newyork
+    10.3.0.0/16: singapore
+    {n}.101: london
+    {n}.102: newyork
+    {n}.103: singapore
+regions:{regions}
+checks:
+  home: {check}
+pools:{pools}
+{f'balancer: [{{name: front, listen: "{n}.1:8000", pool: web, port: 8080}}]' if balancer else ""}
+control: {{socket: control.sock}}
+{"state: state/" if state else ""}
+user: nobody
+workers: {workers}
+log: {{level: debug}}
+{extra}"""
+
+
+def four_proxies(lab):
+    return {name: lab.proxy(n, name=name) for name, n in (("lon1", 11), ("lon2", 12), ("nyc1", 21), ("sin1", 31))}
+
+
+def serve(lab, **how):
+    """The usual set-up: the zone master.com, four proxies that are up, a server with a verdict for each."""
+    proxies = four_proxies(lab)
+    lab.write("zones/master.com.zone", how.pop("zone", ZONE))
+    return lab.start(conf(lab, **how)).wait_verdicts(), proxies
+
+
+class Load:
+    """A steady stream of DNS queries from its own thread; every one must be answered with NOERROR within `patience`.
+    Retransmits nothing: what is lost counts."""
+
+    def __init__(self, server, names=("static.master.com", "www.master.com"), rate=2000, patience=10.0, sockets=8):
+        self.server, self.rate, self.patience = server, rate, patience
+        self.wires = []
+        for name in names:
+            q = dns.message.make_query(name, "A", use_edns=0, payload=1232)
+            self.wires.append(q.to_wire()[2:])
+        self.socks = []
+        for _ in range(sockets):
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            s.connect((server.address, server.port))
+            s.setblocking(False)
+            self.socks.append(s)
+        self.sent, self.answered, self.bad, self.errors = 0, 0, [], []
+        self.waiting, self.stopping = {}, False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stopping = True
+        self.thread.join(self.patience + 30)
+
+    def _receive(self):
+        for i, s in enumerate(self.socks):
+            while True:
+                try:
+                    data = s.recv(4096)
+                except BlockingIOError:
+                    break
+                except OSError as e:
+                    self.errors.append(repr(e))
+                    break
+                key = (i, data[0] << 8 | data[1])
+                if self.waiting.pop(key, None) is not None:
+                    self.answered += 1
+                    if data[3] & 15:
+                        self.bad.append(data[3] & 15)
+
+    def _run(self):
+        start, number = time.monotonic(), 0
+        while not self.stopping:
+            due = int((time.monotonic() - start) * self.rate)
+            while number < due and number - self.answered < 30000:
+                i, id_ = number % len(self.socks), number // len(self.socks) & 0xffff
+                wire = self.wires[number // len(self.socks) % len(self.wires)]
+                try:
+                    self.socks[i].send(bytes((id_ >> 8, id_ & 255)) + wire)
+                    self.waiting[i, id_] = time.monotonic()
+                    self.sent += 1
+                except OSError as e:
+                    self.errors.append(repr(e))
+                number += 1
+            self._receive()
+            time.sleep(0.002)
+        deadline = time.monotonic() + self.patience
+        while self.waiting and time.monotonic() < deadline:
+            self._receive()
+            time.sleep(0.002)
+        for s in self.socks:
+            s.close()
+
+    @property
+    def lost(self):
+        return len(self.waiting)
+
+    def verdict(self):
+        assert self.sent > 0 and not self.errors, f"sent {self.sent}, errors {self.errors[:5]}"
+        assert not self.bad, f"{len(self.bad)} replies were no NOERROR: rcodes {set(self.bad)}"
+        return f"sent {self.sent}, answered {self.answered}, lost {self.lost}"
+
+
+class TcpLoad:
+    """Short HTTP requests through the balancer, one after the other on each of a few threads; each must succeed."""
+
+    def __init__(self, address, port, threads=3, source=None):
+        self.address, self.port, self.source = address, port, source
+        self.done, self.failed, self.bodies, self.stopping = 0, [], set(), False
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stopping = True
+        for t in self.threads:
+            t.join(60)
+
+    def _run(self):
+        while not self.stopping:
+            try:
+                status, body = http_get(self.address, self.port, self.source, timeout=30)
+                self.bodies.add(body)
+                if status != 200:
+                    self.failed.append(status)
+                self.done += 1
+            except (OSError, IndexError, ValueError) as e:
+                self.failed.append(repr(e))
+            time.sleep(0.002)

@@ -1,0 +1,189 @@
+"""The TCP balancer (DESIGN 4 and 8; issue: balancer)."""
+import hashlib, os, socket, struct, threading, time
+import pytest
+from lab import TcpLoad, conf, four_proxies, http_get, recv_all, serve, wait, ZONE
+
+FRONT = 8000
+
+
+class Echo(threading.Thread):
+    """A TCP server with a behaviour per connection; echo by default."""
+
+    def __init__(self, address, port=8080, behave=None):
+        super().__init__(daemon=True)
+        self.socket = socket.create_server((address, port), backlog=512)
+        self.behave = behave or self.echo
+        self.start()
+
+    @staticmethod
+    def echo(c):
+        while data := c.recv(65536):
+            c.sendall(data)
+        c.shutdown(socket.SHUT_WR)
+
+    def run(self):
+        while True:
+            try:
+                c, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.one, args=(c,), daemon=True).start()
+
+    def one(self, c):
+        try:
+            self.behave(c)
+        except OSError:
+            pass
+        finally:
+            c.close()
+
+
+def front(lab, source=None, timeout=30):
+    return socket.create_connection((lab.ip(1), FRONT), timeout=timeout, source_address=(source, 0) if source else None)
+
+
+def start(lab, behave=None, **how):
+    echo = Echo(lab.ip(11), behave=behave)
+    lab.write("zones/master.com.zone", ZONE.replace("london 30  POOL  web region=london\n", ""))
+    pools = f"\n  web: {{check: home, endpoints: {{one: {{address: {lab.ip(11)}}}}}}}"
+    server = lab.start(conf(lab, pools=pools, balancer=False, extra=how.pop("balancer", f"""
+balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 8080}}]"""), **how))
+    return server.wait_verdicts(), echo
+
+
+def test_clients_reach_their_nearest_proxy(lab):
+    server, _ = serve(lab)
+    assert http_get(lab.ip(1), FRONT, source=lab.ip(102)) == (200, "nyc1")
+    assert http_get(lab.ip(1), FRONT, source=lab.ip(103)) == (200, "sin1")
+    assert http_get(lab.ip(1), FRONT, source=lab.ip(101))[1] in ("lon1", "lon2")
+
+
+def test_a_refused_connection_goes_to_the_next_endpoint(lab):
+    server, proxies = serve(lab, check="{tcp: {port: 8080}, interval: 1h, timeout: 1s, fall: 1000}")
+    proxies["sin1"].down()
+    for _ in range(5):
+        assert http_get(lab.ip(1), FRONT, source=lab.ip(103))[1] in ("lon1", "lon2", "nyc1")
+
+
+def test_half_close_is_passed_on_each_way(lab):
+    def say_goodbye(c):  # answers only after the client's end of file
+        data = recv_all(c)
+        c.sendall(b"you sent " + data)
+    start(lab, behave=say_goodbye)
+    with front(lab) as c:
+        c.sendall(b"hello")
+        c.shutdown(socket.SHUT_WR)
+        assert recv_all(c) == b"you sent hello"
+
+def test_half_close_from_the_server_first(lab):
+    got = {}
+    def close_first(c):
+        c.sendall(b"first")
+        c.shutdown(socket.SHUT_WR)
+        got["data"] = recv_all(c)
+    start(lab, behave=close_first)
+    with front(lab) as c:
+        assert recv_all(c) == b"first"
+        c.sendall(b"still listening?")
+        c.shutdown(socket.SHUT_WR)
+        wait("the rest", lambda: got.get("data") == b"still listening?")
+
+
+def test_large_transfers_both_ways_at_once(lab):
+    server, _ = start(lab)
+    data = os.urandom(1 << 20) * 24
+    with front(lab) as c:
+        sender = threading.Thread(target=lambda: (c.sendall(data), c.shutdown(socket.SHUT_WR)), daemon=True)
+        sender.start()
+        digest, n = hashlib.sha256(), 0
+        while chunk := c.recv(1 << 20):
+            digest.update(chunk)
+            n += len(chunk)
+        sender.join(30)
+    assert n == len(data) and digest.digest() == hashlib.sha256(data).digest()
+    wait("no connection left", lambda: server.status()["pools"][0]["endpoints"][0]["load"] == 0)
+
+
+def test_a_slow_reader_loses_nothing(lab):
+    data = os.urandom(1 << 20) * 8
+    start(lab, behave=lambda c: c.sendall(data))
+    with front(lab) as c:
+        time.sleep(0.3)  # lets every buffer on the way fill; not a condition of the result
+        assert recv_all(c) == data
+
+
+def test_a_reset_is_passed_on(lab):
+    def reset(c):
+        c.recv(1)
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    start(lab, behave=reset)
+    with front(lab) as c:
+        c.sendall(b"x")
+        with pytest.raises(ConnectionResetError):
+            while c.recv(100):
+                pass
+
+
+def test_drain_sends_new_connections_elsewhere_and_keeps_the_old(lab):
+    server, _ = serve(lab)
+    with front(lab, lab.ip(102)) as c:
+        c.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert c.recv(4096).endswith(b"nyc1")
+        server.cli("drain", "web/nyc1")
+        wait("new ones elsewhere", lambda: http_get(lab.ip(1), FRONT, source=lab.ip(102))[1] != "nyc1")
+        c.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert recv_all(c).endswith(b"nyc1")
+
+
+def test_idle_timeout_and_connection_limit(lab):
+    balancer = f"""
+balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 8080, idle_timeout: 1s, max_connections: 3}}]"""
+    server, _ = start(lab, balancer=balancer, workers=1)
+    held = [front(lab) for _ in range(3)]
+    for c in held:
+        c.sendall(b"x")
+        assert c.recv(1) == b"x"
+    with pytest.raises((ConnectionError, TimeoutError)):
+        with front(lab, timeout=10) as over:
+            over.sendall(b"x")
+            if not over.recv(1):
+                raise ConnectionResetError
+    for c in held:  # nobody says anything any more
+        c.settimeout(20)
+        assert c.recv(1) == b""
+        c.close()
+    wait("room again", lambda: (lambda c: (c.sendall(b"y"), c.recv(1))[1] == b"y")(front(lab)))
+
+
+def test_all_down_refuse_is_a_reset(lab):
+    server, echo = start(lab)
+    server.cli("force-down", "web/one")
+    lab.write("waymark.yaml", (lab.folder / "waymark.yaml").read_text().replace("check: home,", "check: home, when_all_down: refuse,"))
+    server.reload()
+    def refused():
+        try:
+            with front(lab, timeout=5) as c:
+                c.sendall(b"x")
+                return c.recv(1) == b""
+        except ConnectionResetError:
+            return True
+    wait("a reset", refused)
+
+
+def test_many_short_connections(lab):
+    server, _ = serve(lab)
+    with TcpLoad(lab.ip(1), FRONT, threads=4) as load:
+        wait("500 connections", lambda: load.done >= 500)
+    assert not load.failed, load.failed[:3]
+    wait("no connection left", lambda: all(e["load"] == 0 for _, e, _ in server.addresses()))
+
+
+def test_a_dead_client_frees_its_connection(lab):
+    server, _ = start(lab)
+    c = front(lab)
+    c.sendall(b"x")
+    assert c.recv(1) == b"x"
+    wait("one connection", lambda: server.status()["pools"][0]["endpoints"][0]["load"] == 1)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    c.close()
+    wait("none", lambda: server.status()["pools"][0]["endpoints"][0]["load"] == 0)

@@ -1,0 +1,205 @@
+"""Pools, steering, geo and client subnets (DESIGN 7 and 8; RFC 7871)."""
+import collections, random
+import dns.rcode, dns.rdatatype
+from lab import conf, four_proxies, rdata, scope, serve, wait, ZONE, ROOT
+
+
+def pool(lab, steer, endpoints, more="", name="web", check="check: home"):
+    rows = "\n".join(f"      {k}: {v}" for k, v in endpoints.items())
+    return f"\n  {name}:\n    {check}\n    steer: {steer}\n    ttl: 30s\n    {more}\n    endpoints:\n{rows}"
+
+
+def endpoints(lab, **weights):
+    w = collections.defaultdict(lambda: 10, weights)
+    return {"lon1": f"{{address: {lab.ip(11)}, region: london, weight: {w['lon1']}}}",
+            "lon2": f"{{address: {lab.ip(12)}, region: london, weight: {w['lon2']}}}",
+            "nyc1": f"{{address: {lab.ip(21)}, region: newyork, weight: {w['nyc1']}}}",
+            "sin1": f"{{address: {lab.ip(31)}, region: singapore, weight: {w['sin1']}}}"}
+
+
+LONDON, NEWYORK, SINGAPORE = "10.1.5.0/24", "10.2.5.0/24", "10.3.5.0/24"
+
+
+def test_each_client_gets_its_nearest_region(lab):
+    server, _ = serve(lab)
+    assert server.ips("www.master.com", subnet=LONDON) <= {lab.ip(11), lab.ip(12)}
+    assert server.ips("www.master.com", subnet=NEWYORK) == {lab.ip(21)}
+    assert server.ips("www.master.com", subnet=SINGAPORE) == {lab.ip(31)}
+    # without the option the packet's source decides
+    assert server.ips("www.master.com", source=lab.ip(102)) == {lab.ip(21)}
+    assert server.ips("www.master.com", source=lab.ip(103)) == {lab.ip(31)}
+    # the apex is steered as well, and lives beside its MX
+    assert server.ips("master.com", subnet=SINGAPORE) == {lab.ip(31)}
+    # a region's own name, whoever asks
+    for client in (LONDON, NEWYORK, SINGAPORE):
+        assert server.ips("london.master.com", subnet=client) <= {lab.ip(11), lab.ip(12)}
+    # no IPv6 endpoint: NODATA for everyone, with the SOA
+    r = server.query("www.master.com", "AAAA")
+    assert r.rcode() == dns.rcode.NOERROR and not r.answer and r.authority[0].rdtype == dns.rdatatype.SOA
+
+
+def test_scope_says_how_far_the_answer_holds(lab):
+    server, _ = serve(lab)
+    r = server.query("www.master.com", subnet=NEWYORK)
+    assert scope(r) == 16  # 10.2.0.0/16 is New York's, its neighbours are others'
+    assert scope(server.query("london.master.com", subnet=NEWYORK)) == 0  # one region only
+    assert scope(server.query("static.master.com", subnet=NEWYORK)) == 0
+    assert scope(server.query("nothing.master.com", subnet=NEWYORK)) == 0
+    assert scope(server.query("www.master.com")) is None  # not asked, not told
+    zero = server.query("www.master.com", subnet="0.0.0.0/0", source=lab.ip(103))
+    assert scope(zero) == 0 and len(rdata(zero)) == 1
+
+
+def test_random_clients_inside_a_scope_get_one_region_order(lab):
+    """The option's promise: whoever is in ADDRESS/SCOPE may be given the same answer."""
+    server, proxies = serve(lab, geo="  databases: [country.mmdb]",
+                            **{}) if (lab.folder / "country.mmdb").exists() else (None, None)
+    if server is None:
+        (lab.folder / "country.mmdb").write_bytes((ROOT / "tests/fixtures/geo/maxmind-country.mmdb").read_bytes())
+        server, proxies = serve(lab, geo="  databases: [country.mmdb]")
+    chance = random.Random(20261123)
+    seen = {}
+    clients = [f"10.{i}.{chance.randrange(256)}.0/24" for i in range(6)]
+    clients += [f"{chance.randrange(1, 223)}.{chance.randrange(256)}.{chance.randrange(256)}.0/24" for _ in range(60)]
+    clients += ["81.2.69.0/24", "216.160.83.0/24", "175.16.199.0/24", "10.0.0.0/24"]
+    # an answer is a draw within the first region; its region is what must be one
+    region = {lab.ip(11): "london", lab.ip(12): "london", lab.ip(21): "newyork", lab.ip(31): "singapore"}
+    orders = {}
+
+    def order(client):
+        """The region order of a client, seen from outside: take the first region's endpoints down, ask again."""
+        return orders.setdefault(client, {region[ip] for ip in server.ips("www.master.com", subnet=client)}.pop())
+
+    for client in clients:
+        r = server.query("www.master.com", subnet=client)
+        length = scope(r)
+        assert length is not None and 0 < length <= 32, client
+        mine = order(client)
+        base = int.from_bytes(bytes(map(int, client.split("/")[0].split("."))), "big")
+        for _ in range(8):
+            other = base >> (32 - length) << (32 - length) | chance.getrandbits(32 - length) if length < 32 else base
+            text = ".".join(str(b) for b in other.to_bytes(4, "big")) + "/32"
+            assert order(text) == mine, f"{text} is inside {client} scope {length}"
+        seen[mine] = seen.get(mine, 0) + 1
+    assert len(seen) == 3, seen
+
+
+def test_weights_spread_answers(lab):
+    server, _ = serve(lab, pools=pool(lab, "[weighted]", endpoints(lab, lon1=60, lon2=25, nyc1=15, sin1=0), "answers: 1"))
+    count = collections.Counter(server.ips("www.master.com").pop() for _ in range(600))
+    # binomial, 600 draws: five standard deviations are 60, 53 and 44
+    assert abs(count[lab.ip(11)] - 360) < 60 and abs(count[lab.ip(12)] - 150) < 53 and abs(count[lab.ip(21)] - 90) < 44, count
+    assert count[lab.ip(31)] == 0
+
+
+def test_round_robin_takes_turns(lab):
+    server, _ = serve(lab, pools=pool(lab, "[round_robin]", endpoints(lab), "answers: 1"), workers=1)
+    turns = [server.ips("www.master.com").pop() for _ in range(12)]
+    assert turns[:4] == turns[4:8] == turns[8:] and len(set(turns[:4])) == 4
+
+
+def test_failover_uses_the_next_tier_only_when_the_first_is_down(lab):
+    e = endpoints(lab)
+    e["nyc1"] = e["nyc1"].replace("}", ", tier: 2}")
+    e["sin1"] = e["sin1"].replace("}", ", tier: 3}")
+    server, proxies = serve(lab, pools=pool(lab, "[failover, weighted]", e, "answers: 2"))
+    assert server.ips("www.master.com") == {lab.ip(11), lab.ip(12)}
+    proxies["lon1"].down()
+    wait("lon1 to leave", lambda: server.ips("www.master.com") == {lab.ip(12)})
+    proxies["lon2"].down()
+    wait("the second tier", lambda: server.ips("www.master.com") == {lab.ip(21)})
+    proxies["nyc1"].down()
+    wait("the third tier", lambda: server.ips("www.master.com") == {lab.ip(31)})
+    proxies["lon2"].up()
+    wait("the first tier again", lambda: server.ips("www.master.com") == {lab.ip(12)})
+
+
+def test_answers_says_how_many(lab):
+    server, _ = serve(lab, pools=pool(lab, "[geo, weighted]", endpoints(lab), "answers: 2"))
+    assert server.ips("www.master.com", subnet=LONDON) == {lab.ip(11), lab.ip(12)}
+    assert server.ips("www.master.com", subnet=NEWYORK) == {lab.ip(21)}
+
+
+def all_down(proxies, server):
+    for p in proxies.values():
+        p.down()
+    wait("all to be down", lambda: all(a["verdict"] == "down" for p, _, a in server.addresses() if p == "web"))
+
+
+def test_all_down_serve_all(lab):
+    server, proxies = serve(lab, pools=pool(lab, "[geo, weighted]", endpoints(lab), "when_all_down: serve_all"))
+    all_down(proxies, server)
+    wait("the degraded answer", lambda: server.ips("www.master.com", subnet=NEWYORK) == {lab.ip(21)})
+
+
+def test_all_down_nodata(lab):
+    server, proxies = serve(lab, pools=pool(lab, "[geo, weighted]", endpoints(lab), "when_all_down: nodata"))
+    all_down(proxies, server)
+    r = wait("NODATA", lambda: (lambda r: r if not r.answer else None)(server.query("www.master.com", subnet=NEWYORK)))
+    assert r.rcode() == dns.rcode.NOERROR
+    soa = r.authority[0]
+    assert soa.rdtype == dns.rdatatype.SOA and soa.ttl <= 15 and soa[0].minimum <= 15  # at most ttl_min, half of 30 s
+
+
+def test_all_down_refuse(lab):
+    server, proxies = serve(lab, pools=pool(lab, "[geo, weighted]", endpoints(lab), "when_all_down: refuse"))
+    all_down(proxies, server)
+    wait("REFUSED", lambda: server.query("www.master.com").rcode() == dns.rcode.REFUSED)
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+
+
+def test_all_down_last_good(lab):
+    server, proxies = serve(lab, pools=pool(lab, "[weighted]", endpoints(lab), "answers: 4\n    when_all_down: last_good"))
+    for name in ("lon1", "lon2"):
+        proxies[name].down()
+    wait("two to leave", lambda: server.ips("www.master.com") == {lab.ip(21), lab.ip(31)})
+    server.cli("force-down", "web/nyc1")
+    wait("one more", lambda: server.ips("www.master.com") == {lab.ip(31)})
+    proxies["sin1"].down()
+    wait("sin1 to be down", lambda: server.verdict("web/sin1") == "down")
+    assert server.ips("www.master.com") == {lab.ip(31)}  # who served last
+
+
+def test_all_down_another_pool(lab):
+    e = endpoints(lab)
+    pools = pool(lab, "[geo, weighted]", {k: e[k] for k in ("lon1", "lon2")}, "when_all_down: {pool: spare}")
+    pools += pool(lab, "[weighted]", {"sin1": e["sin1"]}, name="spare")
+    server, proxies = serve(lab, pools=pools)
+    for name in ("lon1", "lon2"):
+        proxies[name].down()
+    wait("the spare pool", lambda: server.ips("www.master.com") == {lab.ip(31)})
+    assert server.ips("london.master.com") == {lab.ip(31)}
+
+
+def test_ttl_falls_while_a_verdict_is_in_doubt(lab):
+    check = "{tcp: {port: 8080}, interval: 2s, timeout: 500ms, fall: 5, rise: 2, jitter: 0%}"
+    server, proxies = serve(lab, check=check)
+    ttl = lambda: server.query("www.master.com", subnet=NEWYORK).answer[0].ttl
+    assert wait("a full TTL", lambda: ttl() == 30)
+    proxies["nyc1"].down()
+    # four more failures at 2 s each: 15 s at the least (ttl_min), never more than the streak can last
+    assert 15 <= wait("a short TTL", lambda: ttl() if ttl() < 30 else None) <= 15
+    wait("nyc1 to be down", lambda: server.verdict("web/nyc1") == "down")
+
+
+def test_geo_database_places_clients(lab):
+    (lab.folder / "country.mmdb").write_bytes((ROOT / "tests/fixtures/geo/maxmind-country.mmdb").read_bytes())
+    server, _ = serve(lab, geo="  databases: [country.mmdb]")
+    assert server.ips("www.master.com", subnet="81.2.69.0/24") <= {lab.ip(11), lab.ip(12)}   # GB
+    assert server.ips("www.master.com", subnet="216.160.83.0/24") == {lab.ip(21)}            # US
+    events = server.events(event="database")
+    assert events and events[0]["to"] == "loaded"
+
+
+def test_an_unreadable_database_is_reported_and_the_rest_serves(lab):
+    (lab.folder / "country.mmdb").write_bytes(b"this is no database")
+    server, _ = serve(lab, geo="  databases: [country.mmdb]")
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+    assert server.ips("www.master.com", subnet=NEWYORK) == {lab.ip(21)}  # networks still decide
+    failed = wait("the event", lambda: server.events(event="database"))[0]
+    assert "country.mmdb" in failed["object"] and failed["level"] in ("warning", "error")
+    # and once it is good it is used, without a restart
+    new = lab.folder / "new"
+    new.write_bytes((ROOT / "tests/fixtures/geo/maxmind-country.mmdb").read_bytes())
+    new.rename(lab.folder / "country.mmdb")
+    wait("the database", lambda: server.ips("www.master.com", subnet="216.160.83.0/24") == {lab.ip(21)})

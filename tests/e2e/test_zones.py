@@ -1,0 +1,121 @@
+"""Zone files as operators edit them: changed, added, removed, broken, and what outlives a kill (DESIGN 2 and 6)."""
+import os, signal
+import dns.rcode
+from lab import conf, four_proxies, serve, wait, ZONE
+
+OTHER = "@ 300 SOA ns1 h 7 1h 10m 1w 60\n@ 300 NS ns1\nns1 300 A 192.0.2.9\nwww 300 A 192.0.2.99\n"
+
+
+def test_changed_added_and_removed_files_take_effect(lab):
+    server, _ = serve(lab)
+    lab.write("zones/master.com.zone", ZONE.replace("192.0.2.80", "192.0.2.81").replace("2026112301", "2026112302"))
+    wait("the change", lambda: server.ips("static.master.com") == {"192.0.2.81"}, 5)
+    assert server.query("www.other.net").rcode() == dns.rcode.REFUSED
+    lab.write("zones/other.net.zone", OTHER)
+    wait("the new zone", lambda: server.ips("www.other.net") == {"192.0.2.99"}, 5)
+    (lab.folder / "zones/other.net.zone").unlink()
+    wait("the zone to go", lambda: server.query("www.other.net").rcode() == dns.rcode.REFUSED, 5)
+    zone = server.zones()["master.com"]
+    assert zone["serial"] == 2026112302 and zone["records"] > 0 and zone["error"] is None
+    # a slow editor: written in place, in pieces; the half-written file is never served
+    path = lab.folder / "zones/master.com.zone"
+    with open(path, "w") as f:
+        f.write(ZONE.replace("static     A     192.0.2.80\n", "").split("sub ")[0])
+        f.flush()
+        assert server.ips("static.master.com") == {"192.0.2.81"}
+        f.write("static A 192.0.2.82\n")
+    wait("the finished file", lambda: server.ips("static.master.com") == {"192.0.2.82"}, 5)
+
+
+def test_the_apex_is_the_owner_of_the_soa(lab):
+    four_proxies(lab)
+    lab.write("zones/master.com.zone", ZONE)
+    lab.write("zones/some-name.zone", "$ORIGIN elsewhere.org.\n" + OTHER)
+    server = lab.start(conf(lab))
+    assert server.ips("www.elsewhere.org") == {"192.0.2.99"}
+
+
+def test_names_that_are_no_zone_files_are_left_alone(lab):
+    server, _ = serve(lab)
+    for name in ("zones/.hidden.zone", "zones/other.net.zone~", "zones/other.net"):
+        (lab.folder / name).write_text(OTHER)
+    lab.write("zones/last.net.zone", OTHER)
+    wait("the real one", lambda: server.ips("www.last.net") == {"192.0.2.99"}, 5)
+    assert server.query("www.other.net").rcode() == dns.rcode.REFUSED
+    assert set(server.zones()) == {"master.com", "last.net"}
+
+
+def test_a_broken_zone_is_reported_and_the_last_good_version_stays(lab):
+    server, _ = serve(lab)
+    lab.write("zones/master.com.zone", ZONE.replace("192.0.2.80", "192.0.2.800"))
+    failed = wait("the report", lambda: server.events(event="zone", to="refused"))[-1]
+    line = ZONE.split("\n").index("static     A     192.0.2.80") + 1
+    assert f"master.com.zone:{line}:" in failed["text"] and "192.0.2.800" in failed["text"], failed
+    assert f"master.com.zone:{line}:" in server.zones()["master.com"]["error"]
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+    # over kill -9 of dns …
+    pid = server.role("dns")
+    os.kill(pid, signal.SIGKILL)
+    wait("a new dns", lambda: server.role("dns") not in (pid, 0) and server.ips("static.master.com") == {"192.0.2.80"})
+    # … over a reload …
+    server.reload()
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+    assert server.zones()["master.com"]["error"]
+    # … and over a restart of everything, from the state folder
+    assert server.stop() == 0
+    server = lab.start(conf(lab))
+    wait("the last good copy", lambda: server.ips("static.master.com") == {"192.0.2.80"})
+    assert server.zones()["master.com"]["error"]
+    # mended
+    lab.write("zones/master.com.zone", ZONE.replace("192.0.2.80", "192.0.2.83"))
+    wait("the mended zone", lambda: server.ips("static.master.com") == {"192.0.2.83"})
+    assert server.zones()["master.com"]["error"] is None
+
+
+def test_a_broken_zone_without_a_good_copy_is_servfail_and_all_others_serve(lab):
+    four_proxies(lab)
+    lab.write("zones/master.com.zone", ZONE)
+    lab.write("zones/other.net.zone", OTHER + "www CNAME elsewhere\n")
+    lab.write("zones/pools.org.zone", OTHER + "w 30 POOL wbe\n")
+    server = lab.start(conf(lab))
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+    for name in ("www.other.net", "www.pools.org"):
+        r = server.query(name)
+        assert r.rcode() == dns.rcode.SERVFAIL and any(o.otype == 15 for o in r.options), name  # extended error
+    texts = " ".join(e["text"] for e in server.events(event="zone", to="refused"))
+    assert "other.net.zone:5:" in texts and "pools.org.zone:5:" in texts and "'web'" in texts.replace('"', "'"), texts
+
+
+def test_of_two_files_with_one_apex_the_first_stays(lab):
+    server, _ = serve(lab)
+    lab.write("zones/zweite.zone", "$ORIGIN master.com.\n" + OTHER)
+    failed = wait("the report", lambda: server.events(event="zone", to="refused"))[-1]
+    assert "zweite.zone" in failed["text"] + failed["object"] and "master.com.zone" in failed["text"]
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+
+
+def test_included_files_are_followed(lab):
+    server, _ = serve(lab, zone=ZONE + "$INCLUDE sub/more.inc\n") if (lab.folder / "zones/sub").mkdir(parents=True) or \
+        (lab.folder / "zones/sub/more.inc").write_text("more A 192.0.2.70\n") else None
+    assert server.ips("more.master.com") == {"192.0.2.70"}
+    (lab.folder / "zones/sub/new").write_text("more A 192.0.2.71\n")
+    (lab.folder / "zones/sub/new").rename(lab.folder / "zones/sub/more.inc")
+    wait("the included change", lambda: server.ips("more.master.com") == {"192.0.2.71"}, 5)
+
+
+def test_a_replaced_folder_starts_a_new_generation(lab):
+    four_proxies(lab)
+    (lab.folder / "one").mkdir()
+    (lab.folder / "two").mkdir()
+    (lab.folder / "one/master.com.zone").write_text(ZONE)
+    (lab.folder / "two/master.com.zone").write_text(ZONE.replace("192.0.2.80", "192.0.2.90"))
+    (lab.folder / "zones").symlink_to("one")
+    server = lab.start(conf(lab))
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+    (lab.folder / "zones.new").symlink_to("two")
+    (lab.folder / "zones.new").rename(lab.folder / "zones")
+    wait("the other folder", lambda: server.ips("static.master.com") == {"192.0.2.90"}, 15)
+    assert server.status()["generation"] == 2
+    (lab.folder / "two/new").write_text(ZONE.replace("192.0.2.80", "192.0.2.91"))
+    (lab.folder / "two/new").rename(lab.folder / "two/master.com.zone")
+    wait("a change in it", lambda: server.ips("static.master.com") == {"192.0.2.91"}, 5)
