@@ -1,0 +1,121 @@
+"""Bad input: a clear error with its place, nothing half started, exit 1 (issue: bad input)."""
+import os, socket, subprocess, time
+import pytest
+from lab import WAYMARK, conf, four_proxies
+from lab import ZONE, wait
+
+
+def run(lab, *args, timeout=30):
+    return subprocess.run([str(WAYMARK), *args], cwd=lab.folder, capture_output=True, text=True, timeout=timeout)
+
+
+def line_of(text, needle):
+    before = text[:text.index(needle)]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+CASES = [
+    # (replace, with, the place the error points to, words it has)
+    ("workers: 2", "wrokers: 2", "wrokers", ["wrokers", "workers"]),
+    ("workers: 2", "workers: 2\nworkers: 3", "workers: 3", ["workers", "twice"]),
+    ("ttl: 30s", "ttl: 30", "30\n", ["ttl", "30"]),
+    ("ttl: 30s", "ttl: 30km", "30km", ["30km"]),
+    ("region: london, weight: 10", "region: lodnon, weight: 10", "lodnon", ["lodnon", "london"]),
+    ("weight: 5", "weight: 99999999999", "99999999999", ["weight", "65535"]),
+    ("check: home", "check: hoem", "hoem", ["hoem", "home"]),
+    ("pool: web", "pool: wbe", "wbe", ["wbe", "web"]),
+    ("steer: [geo, weighted]", "steer: [geo, least_loaded]", "least_loaded", ["least_loaded"]),
+    ("control: {socket: control.sock}", 'control: {socket: control.sock, http: "127.0.0.1:8053"}', "http:", ["http"]),
+    ("10.2.0.0/16: newyork", "10.1.0.0/16: newyork", "10.1.0.0/16: newyork", ["10.1.0.0/16"]),
+    ("10.2.0.0/16: newyork", "10.2.0.1/16: newyork", "10.2.0.1/16", ["10.2.0.1/16"]),
+]
+
+
+@pytest.mark.parametrize("old,new,place,words", CASES, ids=[c[1].replace("\n", " ")[:30] for c in CASES])
+def test_configuration_errors_name_the_place(lab, old, new, place, words):
+    lab.write("zones/master.com.zone", ZONE)
+    text = conf(lab).replace(old, new, 1)
+    assert place in text
+    line, column = line_of(text, place)
+    lab.write("waymark.yaml", text)
+    for verb in ("check", "run"):
+        p = run(lab, verb, "-c", "waymark.yaml")
+        assert p.returncode == 1, p.stderr
+        errors = [l for l in p.stderr.splitlines() if f"waymark.yaml:{line}:{column}: error:" in l]
+        assert errors, f"no error at {line}:{column}:\n{p.stderr}"
+        assert all(any(w in l for l in errors) for w in words), errors
+    assert not (lab.folder / "control.sock").exists()
+
+
+def test_pool_cycles_are_refused(lab):
+    pools = "".join(f"\n  {a}: {{check: home, when_all_down: {{pool: {b}}}, endpoints: {{one: {{address: {lab.ip(11)}}}}}}}"
+                    for a, b in (("web", "b"), ("b", "c"), ("c", "web")))
+    lab.write("waymark.yaml", conf(lab, pools=pools))
+    lab.write("zones/x.zone", ZONE)
+    p = run(lab, "check", "-c", "waymark.yaml")
+    assert p.returncode == 1 and "cycle" in p.stderr and "web" in p.stderr
+
+
+def test_all_errors_come_in_one_run(lab):
+    lab.write("zones/master.com.zone", ZONE)
+    lab.write("waymark.yaml", conf(lab).replace("ttl: 30s", "ttl: 30").replace("weight: 5", "weight: x").replace("workers: 2", "workers: 0"))
+    p = run(lab, "check", "-c", "waymark.yaml")
+    assert p.returncode == 1 and p.stderr.count("error:") >= 3
+
+
+def test_a_port_in_use_is_an_error_with_its_place(lab):
+    four_proxies(lab)
+    lab.write("zones/master.com.zone", ZONE)
+    text = conf(lab)
+    lab.write("waymark.yaml", text)
+    for kind, needle in ((socket.SOCK_DGRAM, f"{lab.ip(1)}:5300"), (socket.SOCK_STREAM, f"{lab.ip(1)}:8000")):
+        with socket.socket(socket.AF_INET, kind) as s:
+            s.bind(tuple([needle.split(":")[0], int(needle.split(":")[1])]))
+            if kind == socket.SOCK_STREAM:
+                s.listen()
+            p = run(lab, "run", "-c", "waymark.yaml")
+            line, _ = line_of(text, needle)
+            assert p.returncode == 1 and f"waymark.yaml:{line}:" in p.stderr and needle in p.stderr and "in use" in p.stderr, p.stderr
+    # also when it is another waymark, which sets SO_REUSEPORT itself
+    server = lab.start(text)
+    lab.write("second.yaml", text.replace("control.sock", "second.sock").replace(":8000", ":8001").replace("state/", "state2/"))
+    p = run(lab, "run", "-c", "second.yaml")
+    assert p.returncode == 1 and ":5300" in p.stderr and "in use" in p.stderr
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+
+
+def test_files_that_are_not_there(lab):
+    p = run(lab, "run", "-c", "none.yaml")
+    assert p.returncode == 1 and "none.yaml" in p.stderr
+    lab.write("waymark.yaml", conf(lab))
+    p = run(lab, "run", "-c", "waymark.yaml")  # no zones folder
+    assert p.returncode == 1 and "zones" in p.stderr
+    lab.write("waymark.yaml", "listen: [127.0.0.1:1, ::1:2]\n")
+    p = run(lab, "check", "-c", "waymark.yaml")
+    assert p.returncode == 1 and "waymark.yaml:1:" in p.stderr
+    assert run(lab, "run").returncode == 2
+
+
+def test_check_reads_zones_and_databases_too(lab):
+    lab.write("zones/master.com.zone", ZONE)
+    lab.write("waymark.yaml", conf(lab))
+    p = run(lab, "check", "-c", "waymark.yaml")
+    assert p.returncode == 0, p.stderr
+    lab.write("zones/bad.org.zone", "@ SOA ns1 h 1 1h 10m 1w 60\n@ NS ns1\nns1 A 1.2.3.4.5\nw POOL nopool\n")
+    (lab.folder / "x.mmdb").write_bytes(b"junk")
+    lab.write("waymark.yaml", conf(lab, geo="  databases: [x.mmdb]"))
+    p = run(lab, "check", "-c", "waymark.yaml")
+    assert p.returncode == 1
+    assert "bad.org.zone:3:" in p.stderr and "1.2.3.4.5" in p.stderr
+    assert "bad.org.zone:4:" in p.stderr and "nopool" in p.stderr
+    assert "x.mmdb" in p.stderr
+
+
+def test_check_print_is_the_effective_configuration(lab):
+    lab.write("zones/master.com.zone", ZONE)
+    lab.write("waymark.yaml", conf(lab))
+    first = run(lab, "check", "-c", "waymark.yaml", "--print")
+    assert first.returncode == 0 and "when_all_down: serve_all" in first.stdout and "ttl_min: 15s" in first.stdout
+    lab.write("printed.yaml", first.stdout)
+    again = run(lab, "check", "-c", "printed.yaml", "--print")
+    assert again.returncode == 0 and again.stdout == first.stdout
