@@ -23,17 +23,18 @@
 struct geo_table; /* immutable; shared by threads */
 
 struct geo_answer {
-	uint16_t region; /* home region, or CONF_NONE: no rule serves this client and there is no default */
-	uint8_t scope;   /* prefix length 0..32 or 0..128; exact, of data and configuration only */
-	bool known;      /* false: a special-purpose address (RFC 6890) that no `networks` entry covers */
+	uint16_t
+		region; /* home region, or CONF_NONE: no rule serves this client and there is no default */
+	uint8_t scope; /* prefix length 0..32 or 0..128; exact, of data and configuration only */
+	bool known; /* false: a special-purpose address (RFC 6890) that no `networks` entry covers */
 };
 
 /* One database as loaded, for events and `status`. */
 struct geo_database {
 	const char *path;
-	char type[64];      /* metadata's database_type */
-	uint64_t built_s;   /* metadata's build_epoch */
-	uint32_t networks;  /* records walked */
+	char type[64];     /* metadata's database_type */
+	uint64_t built_s;  /* metadata's build_epoch */
+	uint32_t networks; /* records walked */
 };
 
 /* A database file's content in memory: read whole by the caller (never mapped: truncation is SIGBUS). */
