@@ -1,35 +1,43 @@
 /*
- * The table that is looked up: per family the sorted starts of ranges and their values, under a first level
- * of 64 Ki slots that says which few ranges a slot's addresses can lie in.
+ * The table that is looked up: per family the sorted starts of ranges and their values, under a first
+ * level that says which few ranges an address can lie in.
  *
- *   IPv4   slot = the first 16 bits
- *   IPv6   slot = the 16 bits behind the first 3, for 2000::/3, where all global addresses are; the few ranges outside are
- *          searched without it
+ *   IPv4   65,536 slots: the first 16 bits
+ *   IPv6   4,096 blocks (the first 12 bits), each with 2^bits slots of its own, about as many as ranges begin in it
  *
  *   first[slot] ..= first[slot + 1]  ──▶  binary search for the last start <= address
  *
- * Tried and dropped: tries (three to five dependent reads where this has two and a search in one or two cache lines),
- * and starts of IPv6 cut to 64 bits (databases have longer prefixes).
+ * Allocated IPv6 space is crowded into few blocks: 64 Ki even slots over 2000::/3 left 11 steps of search (32 to 53 ns
+ * on a country database), slots where the ranges are leave two or three. Tried and dropped as well: tries (three to five
+ * dependent reads), and starts of IPv6 cut to 64 bits (databases have longer prefixes).
  */
 #include "geo/table.h"
 
+#include "base/wire.h"
 #include "geo/order.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#define SLOTS 65536u
+#define IPV4_SLOTS    65536u
+#define IPV6_BLOCKS   4096u
+#define IPV6_BITS_MAX 16u /* of one block's slots */
 
 struct table_ipv4 {
 	uint32_t *
-		first; /* [SLOTS + 1] the range that holds the slot's first address; the last range */
+		first; /* [IPV4_SLOTS + 1] the range that holds a slot's first address; the last one */
 	uint32_t *start;
 	uint16_t *value;
 	uint32_t count;
 };
 
+struct block {
+	uint32_t slot; /* its first one */
+	uint32_t bits; /* it has 2^bits */
+};
+
 struct table_ipv6 {
-	uint32_t *first;      /* [SLOTS + 1]; the last one for the address behind 2000::/3 */
+	struct block *block;  /* [IPV6_BLOCKS] */
+	uint32_t *first;      /* [all slots + 1], as above */
 	uint64_t *high, *low; /* of each start */
 	uint16_t *value;
 	uint32_t count;
@@ -130,7 +138,7 @@ static int pack_ipv4(struct arena *a, const struct ranges *r, struct table_ipv4 
 	uint32_t at = 0;
 
 	t->count = (uint32_t)r->count;
-	t->first = arena_calloc(a, SLOTS + 1, sizeof *t->first);
+	t->first = arena_calloc(a, IPV4_SLOTS + 1, sizeof *t->first);
 	t->start = arena_calloc(a, t->count, sizeof *t->start);
 	t->value = arena_calloc(a, t->count, sizeof *t->value);
 	if (t->first == NULL || t->start == NULL || t->value == NULL)
@@ -139,43 +147,75 @@ static int pack_ipv4(struct arena *a, const struct ranges *r, struct table_ipv4 
 		t->start[i] = (uint32_t)r->start[i];
 		t->value[i] = r->value[i];
 	}
-	for (uint32_t slot = 0; slot < SLOTS; slot++) {
+	for (uint32_t slot = 0; slot < IPV4_SLOTS; slot++) {
 		while (at + 1 < t->count && t->start[at + 1] <= slot << 16)
 			at++;
 		t->first[slot] = at;
 	}
-	t->first[SLOTS] = t->count - 1;
+	t->first[IPV4_SLOTS] = t->count - 1;
 	return 0;
 }
 
-/* First address of a slot of 2000::/3; for SLOTS that is 4000::. */
-static uint64_t slot_high(uint32_t slot)
+/* How many slots each block gets, and where they begin. Returns the number of all. */
+static uint32_t place_slots(const struct table_ipv6 *t)
 {
-	return (UINT64_C(1) << 61) + ((uint64_t)slot << 45);
+	uint32_t slots = 0;
+
+	for (uint32_t i = 0; i < t->count; i++)
+		t->block[t->high[i] >> 52].slot++; /* for now: ranges that begin here */
+	for (uint32_t b = 0; b < IPV6_BLOCKS; b++) {
+		uint32_t ranges = t->block[b].slot, bits = 0;
+
+		while (bits < IPV6_BITS_MAX && ranges >> bits != 0)
+			bits++;
+		t->block[b] = (struct block){slots, bits};
+		slots += UINT32_C(1) << bits;
+	}
+	return slots;
+}
+
+static int index_ipv6(struct arena *a, struct table_ipv6 *t)
+{
+	uint32_t slots, at = 0;
+
+	t->block = arena_calloc(a, IPV6_BLOCKS, sizeof *t->block);
+	if (t->block == NULL)
+		return -1;
+	slots = place_slots(t);
+	t->first = arena_calloc(a, slots + 1, sizeof *t->first);
+	if (t->first == NULL)
+		return -1;
+	for (uint64_t b = 0; b < IPV6_BLOCKS; b++) {
+		uint32_t bits = t->block[b].bits;
+
+		for (uint64_t i = 0; i >> bits == 0; i++) {
+			uint64_t high = b << 52 | i << (52 - bits);
+
+			while (at + 1 < t->count &&
+				(t->high[at + 1] < high ||
+					(t->high[at + 1] == high && t->low[at + 1] == 0)))
+				at++;
+			t->first[t->block[b].slot + i] = at;
+		}
+	}
+	t->first[slots] = t->count - 1;
+	return 0;
 }
 
 static int pack_ipv6(struct arena *a, const struct ranges *r, struct table_ipv6 *t)
 {
-	uint32_t at = 0;
-
 	t->count = (uint32_t)r->count;
-	t->first = arena_calloc(a, SLOTS + 1, sizeof *t->first);
 	t->high = arena_calloc(a, t->count, sizeof *t->high);
 	t->low = arena_calloc(a, t->count, sizeof *t->low);
 	t->value = arena_calloc(a, t->count, sizeof *t->value);
-	if (t->first == NULL || t->high == NULL || t->low == NULL || t->value == NULL)
+	if (t->high == NULL || t->low == NULL || t->value == NULL)
 		return -1;
 	for (uint32_t i = 0; i < t->count; i++) {
 		t->high[i] = (uint64_t)(r->start[i] >> 64);
 		t->low[i] = (uint64_t)r->start[i];
 		t->value[i] = r->value[i];
 	}
-	for (uint32_t slot = 0; slot <= SLOTS; slot++) {
-		while (at + 1 < t->count && r->start[at + 1] <= (uint128)slot_high(slot) << 64)
-			at++;
-		t->first[slot] = at;
-	}
-	return 0;
+	return index_ipv6(a, t);
 }
 
 int table_build(const struct conf *c, const struct code_rules *rules,
@@ -258,18 +298,18 @@ static struct geo_answer answer_of(uint16_t value, int scope)
 	};
 }
 
-/* A prefix around an address leaves out another address when it is longer than what the two have in common. */
 static int max(int a, int b)
 {
 	return a > b ? a : b;
 }
 
-static int apart_32(uint32_t a, uint32_t b)
+/* The shortest prefix around an address that leaves out another one: a bit longer than what they have in common. */
+static int apart_ipv4(uint32_t a, uint32_t other)
 {
-	return __builtin_clz(a ^ b) + 1;
+	return __builtin_clz(a ^ other) + 1;
 }
 
-static int apart_128(uint64_t high, uint64_t low, uint64_t other_high, uint64_t other_low)
+static int apart_ipv6(uint64_t high, uint64_t low, uint64_t other_high, uint64_t other_low)
 {
 	if (high != other_high)
 		return __builtin_clzll(high ^ other_high) + 1;
@@ -278,8 +318,7 @@ static int apart_128(uint64_t high, uint64_t low, uint64_t other_high, uint64_t 
 
 static struct geo_answer lookup_ipv4(const struct table_ipv4 *t, const uint8_t *bytes)
 {
-	uint32_t a = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-		     bytes[3];
+	uint32_t a = load_u32(bytes);
 	uint32_t at = t->first[a >> 16], n = t->first[(a >> 16) + 1] - at + 1;
 	int scope = 0;
 
@@ -290,48 +329,51 @@ static struct geo_answer lookup_ipv4(const struct table_ipv4 *t, const uint8_t *
 		n -= half;
 	}
 	if (at > 0)
-		scope = apart_32(a, t->start[at] - 1);
+		scope = apart_ipv4(a, t->start[at] - 1);
 	if (at + 1 < t->count)
-		scope = max(scope, apart_32(a, t->start[at + 1]));
+		scope = max(scope, apart_ipv4(a, t->start[at + 1]));
 	return answer_of(t->value[at], scope);
 }
 
-static uint64_t load_u64(const uint8_t *p)
+/* The last range of at ..= last that starts at or before the address; the one at `at` does. */
+static uint32_t search_ipv6(
+	const struct table_ipv6 *t, uint64_t high, uint64_t low, uint32_t at, uint32_t last)
 {
-	uint64_t n = 0;
+	uint32_t from = at;
 
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | p[i];
-	return n;
+	for (uint32_t n = last - at + 1; n > 1;) {
+		uint32_t half = n / 2;
+
+		at += t->high[at + half] <= high ? half : 0;
+		n -= half;
+	}
+	if (t->high[at] != high || t->low[at] <= low)
+		return at;
+	for (last = at, at = from; at + 1 < last;) { /* several start within this /64 */
+		uint32_t middle = at + (last - at) / 2;
+
+		if (t->high[middle] < high || t->low[middle] <= low)
+			at = middle;
+		else
+			last = middle;
+	}
+	return at;
 }
 
 static struct geo_answer lookup_ipv6(const struct table_ipv6 *t, const uint8_t *bytes)
 {
-	uint64_t high = load_u64(bytes), low = load_u64(bytes + 8);
-	uint32_t at = 0, last = t->count - 1, n;
+	uint64_t high = (uint64_t)load_u32(bytes) << 32 | load_u32(bytes + 4);
+	uint64_t low = (uint64_t)load_u32(bytes + 8) << 32 | load_u32(bytes + 12);
+	const struct block *b = &t->block[high >> 52];
+	uint64_t slot =
+		b->slot + (high << 12 >> 1 >> (63 - b->bits)); /* two shifts: bits may be 0 */
+	uint32_t at = search_ipv6(t, high, low, t->first[slot], t->first[slot + 1]);
 	int scope = 0;
 
-	if (high >> 61 == 1) {
-		uint32_t slot = (uint32_t)(high >> 45) & 0xffffu;
-
-		at = t->first[slot];
-		last = t->first[slot + 1];
-	}
-	for (n = last - at + 1; n > 1;) {
-		uint32_t half = n / 2, middle = at + half;
-		bool reached = t->high[middle] < high ||
-			       (t->high[middle] == high && t->low[middle] <= low);
-
-		at = reached ? middle : at;
-		n -= half;
-	}
-	if (at > 0) {
-		uint64_t before = t->low[at] - 1;
-
-		scope = apart_128(high, low, t->high[at] - (t->low[at] == 0), before);
-	}
+	if (at > 0)
+		scope = apart_ipv6(high, low, t->high[at] - (t->low[at] == 0), t->low[at] - 1);
 	if (at + 1 < t->count)
-		scope = max(scope, apart_128(high, low, t->high[at + 1], t->low[at + 1]));
+		scope = max(scope, apart_ipv6(high, low, t->high[at + 1], t->low[at + 1]));
 	return answer_of(t->value[at], scope);
 }
 
