@@ -1,0 +1,212 @@
+#include "balancer/connection.h"
+
+#include "balancer/relay.h"
+#include "balancer/upstream.h"
+#include "balancer/worker.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What an ending counts as: a sum that operators watch, and who and when in detail. */
+struct ending {
+	enum balancer_counter sum, detail; /* equal: there is no detail */
+};
+
+#define ONLY(c)                                                                                    \
+	{                                                                                          \
+		BALANCER_##c, BALANCER_##c                                                         \
+	}
+#define PAIR(c, d)                                                                                 \
+	{                                                                                          \
+		BALANCER_##c, BALANCER_ENDED_##d                                                   \
+	}
+
+/* A client cannot end a connection in PHASE_CONNECT: nobody reads its socket then. */
+static const struct ending endings[BY_COUNT][PHASE_COUNT] = {
+	[BY_BOTH] = {ONLY(COMPLETED), ONLY(COMPLETED), ONLY(COMPLETED)},
+	[BY_CLIENT] = {PAIR(RESET, CLIENT_DATA), PAIR(RESET, CLIENT_DATA),
+		PAIR(RESET, CLIENT_LAST)},
+	[BY_ENDPOINT] = {PAIR(RESET, ENDPOINT_CONNECT), PAIR(RESET, ENDPOINT_DATA),
+		PAIR(RESET, ENDPOINT_LAST)},
+	[BY_IDLE] = {PAIR(IDLE_TIMEOUT, IDLE_DATA), PAIR(IDLE_TIMEOUT, IDLE_DATA),
+		PAIR(IDLE_TIMEOUT, IDLE_LAST)},
+	[BY_DRAIN] = {ONLY(DRAIN_TIMEOUT), ONLY(DRAIN_TIMEOUT), ONLY(DRAIN_TIMEOUT)},
+	[BY_REFUSAL] = {ONLY(REFUSED_NO_ENDPOINT), ONLY(REFUSED_NO_ENDPOINT),
+		ONLY(REFUSED_NO_ENDPOINT)},
+	[BY_RESOURCE] = {PAIR(RESET, RESOURCE_CONNECT), PAIR(RESET, RESOURCE_DATA),
+		PAIR(RESET, RESOURCE_DATA)},
+};
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct connection *c = arg;
+
+	if (c->phase == PHASE_CONNECT)
+		upstream_event(c);
+	else
+		relay_event(c, fd == c->side[SIDE_CLIENT].fd ? SIDE_CLIENT : SIDE_ENDPOINT, what);
+}
+
+int connection_attach(struct connection *c, enum side_id side, int fd)
+{
+	struct side *s = &c->side[side];
+
+	s->fd = fd;
+	(void)event_assign(s->event, c->worker->base, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST,
+		on_event, c);
+	if (event_add(s->event, NULL) < 0)
+		return -1;
+	s->added = true;
+	return 0;
+}
+
+void connection_detach(struct connection *c, enum side_id side, bool reset)
+{
+	struct side *s = &c->side[side];
+
+	if (s->added)
+		(void)event_del(s->event);
+	s->added = false;
+	if (s->fd < 0)
+		return;
+	if (reset) {
+		const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+		/* Cannot fail on a TCP socket; if it did, the peer would see an orderly end. */
+		(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	}
+	(void)close(s->fd);
+	s->fd = -1;
+}
+
+static struct connection *take_free(struct worker *w)
+{
+	struct connection *c = w->free_connections;
+	size_t event_size = event_get_struct_event_size();
+
+	if (c != NULL) {
+		w->free_connections = c->next_free;
+		return c;
+	}
+	c = malloc(sizeof *c + 2 * event_size);
+	if (c == NULL)
+		return NULL;
+	c->side[SIDE_CLIENT].event = (struct event *)(void *)(c + 1);
+	c->side[SIDE_ENDPOINT].event = (struct event *)(void *)((char *)(c + 1) + event_size);
+	return c;
+}
+
+void connection_open(struct listener *l, int fd, const struct addr *client)
+{
+	struct worker *w = l->worker;
+	struct connection *c = take_free(w);
+
+	if (c == NULL) {
+		worker_count(w, BALANCER_RESET, 1);
+		worker_count(w, BALANCER_ENDED_RESOURCE_CONNECT, 1);
+		atomic_fetch_sub_explicit(
+			&w->balancer->admission[l->index].active, 1, memory_order_relaxed);
+		(void)close(fd);
+		return;
+	}
+	/* The events are filled when a side is attached. */
+	c->worker = w;
+	c->listener = l;
+	c->timer.link = NULL;
+	c->side[SIDE_CLIENT].fd = fd;
+	c->side[SIDE_CLIENT].added = false;
+	c->side[SIDE_ENDPOINT].fd = -1;
+	c->side[SIDE_ENDPOINT].added = false;
+	c->flow[SIDE_CLIENT] = c->flow[SIDE_ENDPOINT] = (struct flow){0};
+	c->client = *client;
+	c->phase = PHASE_CONNECT;
+	c->active_ms = w->now_ms;
+	c->linger_ms = 0;
+	c->salt = (uint32_t)rng_next(&w->rng);
+	c->counted = c->degraded = false;
+	c->family_tried = c->tries = c->excluded_count = 0;
+	w->active++;
+	gauge_add(&w->row->listener_active[l->slot], 1);
+	worker_need_ticks(w);
+	wheel_add(&w->wheel, &c->timer, w->now_ms, connection_due(c));
+	upstream_start(c);
+}
+
+void connection_end(struct connection *c, enum ended_by by)
+{
+	struct worker *w = c->worker;
+	const struct ending *ending = &endings[by][c->phase];
+	/* Only what both sides have ended is closed in order: nobody takes a part for the whole. */
+	bool reset = !c->flow[SIDE_CLIENT].done || !c->flow[SIDE_ENDPOINT].done;
+
+	worker_count(w, ending->sum, 1);
+	if (ending->detail != ending->sum)
+		worker_count(w, ending->detail, 1);
+	upstream_release(c);
+	relay_release(c);
+	connection_detach(c, SIDE_CLIENT, reset);
+	connection_detach(c, SIDE_ENDPOINT, reset);
+	wheel_remove(&w->wheel, &c->timer);
+	gauge_add(&w->row->listener_active[c->listener->slot], -1);
+	atomic_fetch_sub_explicit(
+		&w->balancer->admission[c->listener->index].active, 1, memory_order_relaxed);
+	c->next_free = w->free_connections;
+	w->free_connections = c;
+	if (--w->active == 0 && w->order >= ORDER_DRAIN)
+		(void)event_base_loopbreak(w->base);
+}
+
+struct connection *connection_of_timer(struct wheel_entry *e)
+{
+	return (struct connection *)((char *)e - offsetof(struct connection, timer));
+}
+
+/* Its own deadline, whatever the worker's order. */
+static uint64_t own_due(const struct connection *c)
+{
+	const struct conf_balancer *conf = c->listener->conf;
+	uint64_t due;
+
+	if (c->phase == PHASE_CONNECT)
+		return c->active_ms + conf->connect_timeout_ms;
+	due = c->active_ms + conf->idle_timeout_ms;
+	return c->linger_ms != 0 && c->linger_ms < due ? c->linger_ms : due;
+}
+
+uint64_t connection_due(const struct connection *c)
+{
+	uint64_t own = own_due(c), drain = worker_drain_due(c->worker, c->listener, c->salt);
+	/* From connecting to idle the deadline must not move closer unseen. */
+	uint64_t idle = c->active_ms + c->listener->conf->idle_timeout_ms;
+
+	if (idle < own)
+		own = idle;
+	return own < drain ? own : drain;
+}
+
+void connection_hurry(struct connection *c)
+{
+	wheel_remove(&c->worker->wheel, &c->timer);
+	wheel_add(&c->worker->wheel, &c->timer, c->worker->now_ms, connection_due(c));
+}
+
+void connection_check(struct connection *c, uint64_t now_ms)
+{
+	if (now_ms >= worker_drain_due(c->worker, c->listener, c->salt)) {
+		connection_end(c, BY_DRAIN);
+		return;
+	}
+	if (now_ms < own_due(c)) {
+		wheel_add(&c->worker->wheel, &c->timer, now_ms, connection_due(c));
+		return;
+	}
+	if (c->phase != PHASE_CONNECT) {
+		relay_timeout(c);
+		return;
+	}
+	wheel_add(
+		&c->worker->wheel, &c->timer, now_ms, now_ms); /* the next attempt's, or removed */
+	upstream_timeout(c);
+}

@@ -1,0 +1,54 @@
+/*
+ * A worker's share of one listener: one listening socket of the supervisor's.
+ *
+ * The socket belongs to the supervisor and is shared with other processes: no fcntl, no setsockopt,
+ * no shutdown on it; it is non-blocking already. Its event is level-triggered: an edge-triggered
+ * listener with a bounded accept loop stalls.
+ */
+#ifndef BALANCER_LISTENER_H
+#define BALANCER_LISTENER_H
+
+#include "conf/conf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event;
+struct worker;
+
+#define LISTENER_BATCH    32u    /* connections accepted in one callback */
+#define LISTENER_LAST_MAX 65536u /* accepted at most when it leaves: above any backlog */
+#define LISTENER_PAUSE_MS 100u   /* no accept() for so long after it failed for want of resources */
+
+enum listener_state {
+	LISTENER_WAITING, /* not told to serve, or the pool is not ready: the backlog waits */
+	LISTENER_OPEN,
+	LISTENER_PAUSED, /* out of descriptors or memory, until resume_ms */
+	LISTENER_BROKEN, /* the socket is unusable; reported */
+	LISTENER_LEFT,   /* stopped; our descriptor is closed */
+};
+
+struct listener {
+	struct worker *worker;
+	const struct conf_balancer *conf;
+	uint16_t index; /* conf->balancers */
+	uint32_t slot;  /* board */
+	int fd;
+	enum listener_state state;
+	uint64_t resume_ms;
+	struct event *event; /* libevent's */
+};
+
+/* Not open yet: listener_tick() does that. -1 without memory. */
+int listener_open(struct listener *l, struct worker *w, uint16_t index, int fd);
+/* Open a waiting one whose pool is ready, and a paused one whose pause is over. */
+void listener_tick(struct listener *l, uint64_t now_ms);
+/* It waits for something a tick can bring. */
+bool listener_needs_ticks(const struct listener *l);
+/* Accept what the backlog holds (only we might be able to), then leave: event first, descriptor
+ * second. */
+void listener_leave(struct listener *l);
+/* The same without a last look at the backlog. */
+void listener_close(struct listener *l);
+
+#endif

@@ -1,0 +1,300 @@
+#include "balancer/worker.h"
+
+#include "base/clock.h"
+#include "board/beat.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define WORKER_REST_MS (BEAT_EVERY_MS / 2) /* between ticks of a worker that has no deadline */
+
+static void on_timer(evutil_socket_t fd, short what, void *arg);
+static void on_wake(evutil_socket_t fd, short what, void *arg);
+
+/* An event base for one thread: no locks, and a look at the sockets after so many callbacks. */
+static struct event_base *make_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config == NULL)
+		return NULL;
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
+		event_config_require_features(config, EV_FEATURE_ET) == 0 &&
+		event_config_set_max_dispatch_interval(config, NULL, WORKER_CALLBACKS_MAX, 0) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static size_t count_sockets(const struct role_start *start, uint16_t index)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < start->tcp_count; i++)
+		n += start->tcp[i].worker == index;
+	return n;
+}
+
+static int open_listeners(struct worker *w, uint16_t index)
+{
+	const struct role_start *start = w->balancer->start;
+
+	for (size_t i = 0; i < start->tcp_count; i++) {
+		const struct start_socket *s = &start->tcp[i];
+
+		if (s->worker != index)
+			continue;
+		if (listener_open(&w->listeners[w->listener_count++], w, s->index, s->fd) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int worker_open(
+	struct worker *w, struct balancer *b, uint16_t index, uint32_t pipes_max, struct err *e)
+{
+	const struct conf *conf = b->conf;
+	uint32_t row = b->start->first_row + index;
+
+	*w = (struct worker){.balancer = b, .wake_fd = -1, .now_ms = clock_mono_ms()};
+	if (row >= BOARD_WORKERS_MAX)
+		return err_set(e, "balancer worker %u has no row on the board", index);
+	w->row = &b->board->balancer->row[row];
+	w->reader = qsbr_add_reader(&b->qsbr);
+	w->base = make_base();
+	w->view = view_new(conf);
+	w->cursor = calloc(conf->pool_count + 1, sizeof *w->cursor);
+	w->buffer = malloc(WORKER_BUFFER);
+	w->listeners = calloc(count_sockets(b->start, index) + 1, sizeof *w->listeners);
+	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (w->reader == NULL || w->base == NULL || w->view == NULL || w->cursor == NULL ||
+		w->buffer == NULL || w->listeners == NULL || w->wake_fd < 0)
+		return err_set(e, "cannot set up balancer worker %u: %s", index, strerror(errno));
+	rng_seed_random(&w->rng);
+	wheel_init(&w->wheel, w->now_ms);
+	pipe_pool_init(&w->pipes, pipes_max, &w->row->counter[BALANCER_PIPE_SHORTAGE]);
+	w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
+	w->timer = event_new(w->base, -1, 0, on_timer, w);
+	if (w->wake == NULL || w->timer == NULL || event_add(w->wake, NULL) < 0 ||
+		open_listeners(w, index) < 0)
+		return err_set(e, "cannot set up the events of balancer worker %u", index);
+	return 0;
+}
+
+void worker_close(struct worker *w)
+{
+	struct wheel_entry *entry;
+
+	while ((entry = wheel_take(&w->wheel)) != NULL)
+		connection_end(connection_of_timer(entry), BY_DRAIN);
+	for (size_t i = 0; i < w->listener_count; i++)
+		listener_close(&w->listeners[i]);
+	while (w->free_connections != NULL) {
+		struct connection *c = w->free_connections;
+
+		w->free_connections = c->next_free;
+		free(c);
+	}
+	pipe_pool_close(&w->pipes);
+	if (w->wake != NULL)
+		event_free(w->wake);
+	if (w->timer != NULL)
+		event_free(w->timer);
+	if (w->base != NULL)
+		event_base_free(w->base);
+	if (w->wake_fd >= 0)
+		(void)close(w->wake_fd);
+	free(w->listeners);
+	free(w->buffer);
+	free(w->cursor);
+	if (w->view != NULL)
+		view_free(w->view);
+}
+
+void worker_wake(const struct worker *w)
+{
+	const uint64_t one = 1;
+
+	/* Fails only when it is full of news already. */
+	if (write(w->wake_fd, &one, sizeof one) < 0)
+		return;
+}
+
+void worker_refresh(struct worker *w)
+{
+	const struct balancer *b = w->balancer;
+
+	w->now_ms = clock_mono_ms();
+	if (view_stale(w->view, b->board, w->now_ms))
+		view_build(w->view, b->generation, b->board, w->now_ms, b->ready_by_ms);
+}
+
+static void set_timer(struct worker *w, uint32_t ms)
+{
+	const struct timeval after = {.tv_sec = 0, .tv_usec = (suseconds_t)ms * 1000};
+
+	(void)event_add(w->timer, &after); /* the heap never shrinks: no memory is needed again */
+}
+
+void worker_need_ticks(struct worker *w)
+{
+	if (w->ticking)
+		return;
+	w->ticking = true;
+	set_timer(w, WHEEL_TICK_MS);
+}
+
+uint64_t worker_drain_due(const struct worker *w, const struct listener *l, uint32_t salt)
+{
+	uint64_t go_on_ms = l->conf->drain_timeout_ms, spread_ms = DRAIN_SPREAD_MS;
+
+	switch (w->order) {
+	case ORDER_WAIT:
+	case ORDER_SERVE: return UINT64_MAX;
+	case ORDER_DRAIN:
+		if (spread_ms > go_on_ms)
+			spread_ms = go_on_ms;
+		break;
+	case ORDER_CLOSE: go_on_ms = 0; break;
+	case ORDER_ORPHAN:
+		if (go_on_ms > ORPHAN_DRAIN_MS)
+			go_on_ms = ORPHAN_DRAIN_MS;
+		spread_ms = ORPHAN_SPREAD_MS;
+		break;
+	}
+	return w->ordered_ms + go_on_ms + (uint64_t)salt * spread_ms / (UINT64_C(1) << 32);
+}
+
+/* Every deadline may have moved closer. */
+static void hurry_all(struct worker *w)
+{
+	struct wheel_entry *entry, *all = NULL;
+
+	while ((entry = wheel_take(&w->wheel)) != NULL) {
+		entry->next = all;
+		all = entry;
+	}
+	while (all != NULL) {
+		entry = all;
+		all = entry->next;
+		wheel_add(&w->wheel, entry, w->now_ms, connection_due(connection_of_timer(entry)));
+	}
+}
+
+/* Do what the main thread wants since we looked last. */
+static void follow_order(struct worker *w)
+{
+	enum order order = atomic_load_explicit(&w->balancer->order, memory_order_acquire);
+
+	if (order == w->order)
+		return;
+	worker_refresh(w);
+	w->order = order;
+	w->ordered_ms = w->now_ms;
+	if (order == ORDER_SERVE) {
+		worker_need_ticks(w);
+		for (size_t i = 0; i < w->listener_count; i++)
+			listener_tick(&w->listeners[i], w->now_ms);
+		return;
+	}
+	for (size_t i = 0; i < w->listener_count; i++)
+		listener_leave(&w->listeners[i]);
+	hurry_all(w);
+	if (w->active == 0)
+		(void)event_base_loopbreak(w->base);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof count) < 0)
+		return;
+	follow_order(arg);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct wheel_entry *entry;
+	bool ticks = false;
+
+	(void)fd;
+	(void)what;
+	w->now_ms = clock_mono_ms();
+	beat(&w->row->beat_ms, w->now_ms);
+	while ((entry = wheel_expire(&w->wheel, w->now_ms)) != NULL)
+		connection_check(connection_of_timer(entry), w->now_ms);
+	for (size_t i = 0; i < w->listener_count && w->order == ORDER_SERVE; i++) {
+		if (!listener_needs_ticks(&w->listeners[i]))
+			continue;
+		worker_refresh(w);
+		listener_tick(&w->listeners[i], w->now_ms);
+		ticks = true;
+	}
+	w->ticking = ticks || w->wheel.count > 0;
+	set_timer(w, w->ticking ? WHEEL_TICK_MS : WORKER_REST_MS);
+}
+
+void *worker_run(void *worker)
+{
+	struct worker *w = worker;
+	const uint64_t one = 1;
+
+	on_timer(-1, 0, w);
+	follow_order(w);
+	if (w->order < ORDER_DRAIN || w->active > 0)
+		(void)event_base_dispatch(w->base);
+	if (write(w->balancer->done, &one, sizeof one) < 0)
+		return NULL; /* cannot be: at most WORKERS of them */
+	return NULL;
+}
+
+static void emit(const struct balancer *b, enum log_level level, const char *object,
+	const char *format, va_list args)
+{
+	struct event event = {
+		.kind = EVENT_NOTICE,
+		.level = (uint8_t)level,
+		.role = ROLE_BALANCER,
+		.generation = b->generation->number,
+	};
+
+	(void)snprintf(event.object, sizeof event.object, "%s", object);
+	(void)vsnprintf(event.text, sizeof event.text, format, args);
+	event_emit(board_ring(b->board, ROLE_BALANCER), &event);
+}
+
+void balancer_event(
+	const struct balancer *b, enum log_level level, const char *object, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	emit(b, level, object, format, args);
+	va_end(args);
+}
+
+void worker_notice(struct worker *w, const struct listener *l, enum notice kind,
+	enum log_level level, const char *format, ...)
+{
+	_Atomic uint64_t *last = &w->balancer->admission[l->index].noticed_ms[kind];
+	uint64_t seen_ms = atomic_load_explicit(last, memory_order_relaxed);
+	va_list args;
+
+	if (seen_ms != 0 && w->now_ms < seen_ms + NOTICE_EVERY_MS)
+		return;
+	if (!atomic_compare_exchange_strong_explicit(
+		    last, &seen_ms, w->now_ms, memory_order_relaxed, memory_order_relaxed))
+		return; /* another worker says it */
+	va_start(args, format);
+	emit(w->balancer, level, l->conf->name, format, args);
+	va_end(args);
+}

@@ -1,0 +1,123 @@
+/*
+ * A worker: one thread, one event base, one row on the board, its share of every listener's sockets.
+ *
+ * Workers share nothing but what struct balancer holds: read-only tables, the geo table (QSBR), and
+ * one atomic count per listener that makes max_connections exact over all of them.
+ */
+#ifndef BALANCER_WORKER_H
+#define BALANCER_WORKER_H
+
+#include "balancer/connection.h"
+#include "balancer/listener.h"
+#include "base/qsbr.h"
+#include "base/rng.h"
+#include "board/generation.h"
+#include "steer/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define WORKER_BUFFER (32u << 10) /* octets one recv() takes at most while copying */
+/* Callbacks between two looks at the sockets, so that connections which go on with event_active()
+ * do not keep the others out. */
+#define WORKER_CALLBACKS_MAX 64
+
+#define NOTICE_EVERY_MS 10000u /* one event per listener and kind at most so often */
+enum notice { NOTICE_LIMIT, NOTICE_ACCEPT, NOTICE_CONNECT, NOTICE_COUNT };
+
+/* What the main thread wants of the workers; only ever moves forward. */
+enum order {
+	ORDER_WAIT, /* loaded; do not accept yet */
+	ORDER_SERVE,
+	ORDER_DRAIN,  /* accept no more; connections go on until drain_timeout */
+	ORDER_CLOSE,  /* a second STOP: close what is left, spread over DRAIN_SPREAD_MS */
+	ORDER_ORPHAN, /* the supervisor is gone: be gone within 2 s, too */
+};
+
+/* Closing many connections at once makes their clients all come back at once. */
+#define DRAIN_SPREAD_MS  10000u /* at most; at most drain_timeout, too */
+#define ORPHAN_DRAIN_MS  1000u  /* connections of an orphan may go on for this long */
+#define ORPHAN_SPREAD_MS 500u
+
+/* The connections of one listener over all workers. */
+struct admission {
+	_Alignas(64) _Atomic uint32_t active;
+	uint32_t max; /* <= conf_balancer.max_connections; immutable once workers run */
+	_Atomic uint64_t noticed_ms[NOTICE_COUNT];
+};
+
+struct balancer {
+	const struct role_start *start;
+	const struct generation *generation;
+	const struct conf *conf;
+	struct board *board;
+	struct steering *steering;
+	_Atomic(struct geo_table *) geo; /* swapped by geo_watch.c; read online only */
+	struct qsbr qsbr;
+	uint64_t ready_by_ms;
+	_Atomic uint32_t order;      /* enum order */
+	int done;                    /* eventfd: each worker adds 1 when it ends */
+	struct admission *admission; /* [conf->balancer_count] */
+};
+
+struct worker {
+	struct balancer *balancer;
+	struct board_balancer_row *row;
+	struct event_base *base;
+	struct event *timer, *wake;
+	int wake_fd;     /* eventfd: the order has changed */
+	uint64_t now_ms; /* of the last tick, accept or connect: at most WHEEL_TICK_MS old in use */
+	bool ticking;    /* the timer runs at WHEEL_TICK_MS, not at WORKER_REST_MS */
+	struct view *view;
+	uint32_t *cursor; /* round robin, [conf->pool_count] */
+	struct rng rng;
+	struct qsbr_reader *reader;
+	struct pipe_pool pipes;
+	char *buffer; /* WORKER_BUFFER octets, for one copy at a time */
+	struct wheel wheel;
+	struct connection *free_connections;
+	uint32_t active; /* connections */
+	struct listener *listeners;
+	size_t listener_count;
+	enum order order;
+	uint64_t ordered_ms; /* since when `order` is what it is */
+	pthread_t thread;
+};
+
+/* Everything a worker needs, so that nothing can fail after READY. `index` is 0.. in start->tcp. */
+int worker_open(
+	struct worker *w, struct balancer *b, uint16_t index, uint32_t pipes_max, struct err *e);
+/* Frees what worker_open() made; the thread has ended. */
+void worker_close(struct worker *w);
+/* The thread: returns when it was told to stop and its last connection is gone. */
+void *worker_run(void *worker);
+/* From any thread: look at balancer->order now. */
+void worker_wake(const struct worker *w);
+
+/* Read the clock and, if the board has moved, build the view anew. */
+void worker_refresh(struct worker *w);
+/* Something has a deadline from now on: make sure that the timer runs. */
+void worker_need_ticks(struct worker *w);
+/* By when connections of this listener must be gone: UINT64_MAX unless the worker drains. */
+uint64_t worker_drain_due(const struct worker *w, const struct listener *l, uint32_t salt);
+/* An event about a listener, at most one per NOTICE_EVERY_MS and kind over all workers. */
+void worker_notice(struct worker *w, const struct listener *l, enum notice kind,
+	enum log_level level, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* An event of the balancer about `object`; any thread. */
+void balancer_event(const struct balancer *b, enum log_level level, const char *object,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static inline void worker_count(struct worker *w, enum balancer_counter counter, uint64_t n)
+{
+	counter_add(&w->row->counter[counter], n);
+}
+
+/* Gauges have one writer, too: no locked instruction. */
+static inline void gauge_add(_Atomic uint32_t *gauge, int n)
+{
+	uint32_t now = atomic_load_explicit(gauge, memory_order_relaxed);
+
+	atomic_store_explicit(gauge, now + (uint32_t)n, memory_order_relaxed);
+}
+
+#endif
