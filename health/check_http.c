@@ -1,0 +1,442 @@
+/*
+ * HTTP: GET over a new connection, and a status that the check expects.
+ *
+ * libcurl's multi interface runs on our loop: it says which sockets and which moment it waits for,
+ * we hand it what happened. It gets as little to do as possible: numeric addresses, plain HTTP/1.1,
+ * no redirects, no proxies from the environment, no cookies, no decompression, no signals, no
+ * reuse of connections. Options that never change are set once; idle handles are kept and used
+ * again, as setting one up costs more than a probe.
+ *
+ * A server is an adversary here:
+ *   endless headers, 100-continues   HTTP_HEADERS_MAX octets in all, then the probe fails
+ *   one endless header line          libcurl ends it at 100 KiB, then the probe fails
+ *   endless body                     HTTP_BODY_MAX octets, then the status decides
+ *   slow drip, silence               the caller's timeout; the phase says where
+ *   a status that is not expected    the probe ends with the headers, the body is not read
+ * A good status does not pass before its body has come (up to HTTP_BODY_MAX): a proxy that can say
+ * 200 but stalls in the body is not well.
+ */
+#include "health/check.h"
+
+#include "base/clock.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HTTP_HEADERS_MAX 16384u /* octets of status lines and headers of one response */
+#define HTTP_BODY_MAX    65536u /* octets of body read before the status decides */
+#define HTTP_BUFFER      4096L  /* libcurl's receive buffer of one probe */
+#define HTTP_IDLE_MAX    256u   /* handles kept for the next probes: about 10 KiB each */
+#define HTTP_URL_MAX     (HOSTPORT_TEXT_MAX + CONF_URL_PATH_MAX + 8u)
+#define HTTP_HOST_MAX    (CONF_HOST_MAX + 8u)
+
+struct http {
+	struct event_base *base;
+	CURLM *multi;
+	struct event timer; /* the moment libcurl waits for */
+	CURL *idle[HTTP_IDLE_MAX];
+	size_t idle_count;
+};
+
+enum http_stop {
+	STOP_NO,
+	STOP_HEADERS,     /* HTTP_HEADERS_MAX reached */
+	STOP_STATUS,      /* not the expected one */
+	STOP_BODY_ENOUGH, /* HTTP_BODY_MAX reached */
+};
+
+struct http_run {
+	struct check_run run; /* first: the two are cast into each other */
+	struct http *http;
+	const struct conf_check *check;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct event socket; /* what libcurl waits for on the probe's one socket */
+	bool watched;        /* `socket` is added */
+	bool deaf;           /* it could not be added: the probe will hear nothing */
+	bool headers_done;
+	enum http_stop stop;
+	int socket_errno; /* of a socket() that failed */
+	uint32_t header_octets, body_octets;
+	uint64_t started_ns;
+};
+
+/* ---- what libcurl calls ---- */
+
+static bool status_expected(const struct conf_check *check, long status)
+{
+	for (size_t i = 0; i < check->expect_count; i++) {
+		if (status >= check->expect[i].low && status <= check->expect[i].high)
+			return true;
+	}
+	return false;
+}
+
+static long status_of(CURL *easy)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+static bool is_blank_line(const char *data, size_t length)
+{
+	return length > 0 &&
+	       (data[0] == '\n' || (length > 1 && data[0] == '\r' && data[1] == '\n'));
+}
+
+/* Anything but `size * count` ends the transfer with CURLE_WRITE_ERROR. */
+static size_t header_came(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_run *h = arg;
+	size_t length = size * count;
+
+	if (length > HTTP_HEADERS_MAX - h->header_octets) {
+		h->stop = STOP_HEADERS;
+		return 0;
+	}
+	h->header_octets += (uint32_t)length;
+	if (!is_blank_line(data, length) || status_of(h->easy) < 200)
+		return length;
+	h->headers_done = true;
+	if (!status_expected(h->check, status_of(h->easy))) {
+		h->stop = STOP_STATUS;
+		return 0;
+	}
+	return length;
+}
+
+static size_t body_came(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_run *h = arg;
+	size_t length = size * count;
+
+	(void)data;
+	if (length > HTTP_BODY_MAX - h->body_octets) {
+		h->stop = STOP_BODY_ENOUGH;
+		return 0;
+	}
+	h->body_octets += (uint32_t)length;
+	return length;
+}
+
+static curl_socket_t socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_run *h = arg;
+	int fd = check_socket(address->family, address->socktype, address->protocol);
+
+	(void)purpose;
+	if (fd < 0)
+		h->socket_errno = errno;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static void harvest(struct http *http);
+
+static void socket_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = ((struct http_run *)arg)->http;
+	int mask = ((what & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
+		   ((what & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
+	int running;
+
+	(void)curl_multi_socket_action(http->multi, fd, mask, &running);
+	harvest(http);
+}
+
+static void timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = arg;
+	int running;
+
+	(void)fd;
+	(void)what;
+	(void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	harvest(http);
+}
+
+static int timer_changed(CURLM *multi, long timeout_ms, void *arg)
+{
+	struct http *http = arg;
+	struct timeval after = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+
+	(void)multi;
+	if (timeout_ms < 0)
+		return evtimer_del(&http->timer);
+	return evtimer_add(&http->timer, &after);
+}
+
+/* libcurl calls this with CURL_POLL_REMOVE before it closes a socket. */
+static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
+{
+	struct http *http = arg;
+	struct http_run *h = assigned;
+	short events = EV_PERSIST;
+
+	if (h == NULL) {
+		(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&h);
+		(void)curl_multi_assign(http->multi, fd, h);
+	}
+	if (h->watched)
+		(void)event_del(&h->socket);
+	h->watched = false;
+	if (what == CURL_POLL_REMOVE)
+		return 0;
+	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+		events |= EV_READ;
+	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+		events |= EV_WRITE;
+	h->watched = event_assign(&h->socket, http->base, fd, events, socket_ready, h) == 0 &&
+		     event_add(&h->socket, NULL) == 0;
+	h->deaf = h->deaf || !h->watched; /* returning -1 would end every probe's transfer */
+	return 0;
+}
+
+/* ---- the end of a probe ---- */
+
+static bool is_connected(CURL *easy)
+{
+	curl_off_t connect_us = 0;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect_us);
+	return connect_us > 0;
+}
+
+static const char *phase_of(const struct http_run *h)
+{
+	if (!is_connected(h->easy))
+		return "connect";
+	return h->headers_done ? "response body" : "response headers";
+}
+
+/* Give the handle back and free the rest. */
+static void http_free(struct http_run *h)
+{
+	struct http *http = h->http;
+
+	(void)curl_multi_remove_handle(http->multi, h->easy);
+	if (h->watched) /* by now libcurl has taken it away */
+		(void)event_del(&h->socket);
+	if (http->idle_count < HTTP_IDLE_MAX)
+		http->idle[http->idle_count++] = h->easy;
+	else
+		curl_easy_cleanup(h->easy);
+	curl_slist_free_all(h->headers);
+	free(h);
+}
+
+static enum check_result outcome_by_status(struct http_run *h, struct check_outcome *o)
+{
+	long status = status_of(h->easy);
+
+	if (status == 0)
+		return check_outcome_failed(o, "no HTTP response");
+	(void)check_outcome_failed(o, "status %ld", status);
+	if (!status_expected(h->check, status))
+		return o->result;
+	o->result = CHECK_PASSED;
+	o->latency_us = (uint32_t)((clock_mono_ns() - h->started_ns) / 1000);
+	return o->result;
+}
+
+/* What libcurl's result says, given what our own callbacks did. */
+static void http_outcome(struct http_run *h, CURLcode code, struct check_outcome *o)
+{
+	long error = 0;
+
+	(void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &error);
+	switch (h->stop) {
+	case STOP_HEADERS:
+		(void)check_outcome_failed(o, "response headers above %u octets", HTTP_HEADERS_MAX);
+		return;
+	case STOP_STATUS:
+	case STOP_BODY_ENOUGH: (void)outcome_by_status(h, o); return;
+	case STOP_NO: break;
+	}
+	if (h->socket_errno != 0)
+		(void)check_outcome_errno(o, "socket", h->socket_errno);
+	else if (code == CURLE_OK)
+		(void)outcome_by_status(h, o);
+	else if (code == CURLE_OUT_OF_MEMORY && !is_connected(h->easy))
+		(void)check_outcome_errno(o, "probe", ENOMEM);
+	else if (code == CURLE_OUT_OF_MEMORY) /* libcurl's answer to a header line above 100 KiB */
+		(void)check_outcome_failed(o, "response header line too long");
+	else if (code == CURLE_COULDNT_CONNECT && error != 0)
+		(void)check_outcome_errno(o, "connect", (int)error);
+	else if (code == CURLE_GOT_NOTHING)
+		(void)check_outcome_failed(o, "closed without a response");
+	else if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+		(void)check_outcome_failed(o, "no HTTP response");
+	else if (code == CURLE_PARTIAL_FILE)
+		(void)check_outcome_failed(o, "closed within the response body");
+	else if (code == CURLE_RECV_ERROR && error == ECONNRESET)
+		(void)check_outcome_failed(o, "reset in %s", phase_of(h));
+	else if (code == CURLE_RECV_ERROR && error == 0)
+		(void)check_outcome_failed(o, "malformed %s", phase_of(h));
+	else
+		(void)check_outcome_failed(o, "%s: %s", phase_of(h), curl_easy_strerror(code));
+}
+
+/* Report every probe that has ended. A new one may be started from the report. */
+static void harvest(struct http *http)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+		struct check_outcome outcome = {0};
+		struct http_run *h = NULL;
+		struct checks *checks;
+		uint32_t tag;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&h);
+		http_outcome(h, message->data.result, &outcome);
+		checks = h->run.checks;
+		tag = h->run.tag;
+		http_free(h);
+		check_report(checks, tag, &outcome);
+	}
+}
+
+/* ---- the start of a probe ---- */
+
+static CURL *easy_new(void)
+{
+	CURL *easy = curl_easy_init();
+
+	if (easy == NULL)
+		return NULL;
+	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	(void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	(void)curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "Waymark/" WAYMARK_VERSION);
+	(void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, HTTP_BUFFER);
+	/* each look-up walks the whole cache: keep it empty, the addresses are numeric */
+	(void)curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+	(void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, header_came);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_came);
+	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, socket_open);
+	if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") != CURLE_OK) {
+		curl_easy_cleanup(easy);
+		return NULL;
+	}
+	return easy;
+}
+
+/* All that differs between probes. False without memory. */
+static bool easy_aim(struct http_run *h, const struct hostport *target)
+{
+	char address[HOSTPORT_TEXT_MAX], url[HTTP_URL_MAX], host[HTTP_HOST_MAX];
+	struct curl_slist *more;
+	CURL *easy = h->easy;
+	int length;
+
+	(void)hostport_format(target, address);
+	length = snprintf(url, sizeof url, "http://%s%s", address, h->check->path);
+	if (length < 0 || (size_t)length >= sizeof url)
+		return false;
+	length = snprintf(
+		host, sizeof host, "Host: %s", h->check->host != NULL ? h->check->host : address);
+	if (length < 0 || (size_t)length >= sizeof host)
+		return false;
+	h->headers = curl_slist_append(NULL, host);
+	more = h->headers != NULL ? curl_slist_append(h->headers, "Connection: close") : NULL;
+	return more != NULL && curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, h->headers) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_PRIVATE, h) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_HEADERDATA, h) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_WRITEDATA, h) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h) == CURLE_OK;
+}
+
+static enum check_result http_start(void *shared, struct event_base *base,
+	const struct conf_check *check, const struct hostport *target, struct check_run **run,
+	struct check_outcome *outcome)
+{
+	struct http *http = shared;
+	struct http_run *h = calloc(1, sizeof *h);
+
+	(void)base;
+	if (h == NULL)
+		return check_outcome_errno(outcome, "probe", ENOMEM);
+	h->http = http;
+	h->check = check;
+	h->started_ns = clock_mono_ns();
+	h->easy = http->idle_count > 0 ? http->idle[--http->idle_count] : easy_new();
+	if (h->easy == NULL) {
+		free(h);
+		return check_outcome_errno(outcome, "probe", ENOMEM);
+	}
+	if (!easy_aim(h, target) || curl_multi_add_handle(http->multi, h->easy) != CURLM_OK) {
+		http_free(h);
+		return check_outcome_errno(outcome, "probe", ENOMEM);
+	}
+	*run = &h->run;
+	return CHECK_RUNNING;
+}
+
+static const char *http_cancel(struct check_run *run)
+{
+	struct http_run *h = (struct http_run *)run;
+	const char *phase = h->deaf ? NULL : phase_of(h);
+
+	http_free(h);
+	return phase;
+}
+
+/* ---- what all probes share ---- */
+
+static void http_close(void *shared)
+{
+	struct http *http = shared;
+
+	while (http->idle_count > 0)
+		curl_easy_cleanup(http->idle[--http->idle_count]);
+	if (http->multi != NULL)
+		(void)curl_multi_cleanup(http->multi);
+	(void)evtimer_del(&http->timer);
+	free(http);
+	curl_global_cleanup();
+}
+
+static int http_open(struct event_base *base, void **shared, struct err *e)
+{
+	struct http *http;
+
+	/* no TLS yet: spares reading OpenSSL's configuration and tables */
+	if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+		return err_set(e, "cannot start libcurl");
+	http = calloc(1, sizeof *http);
+	if (http == NULL) {
+		curl_global_cleanup();
+		return err_set(e, "no memory for HTTP checks");
+	}
+	http->base = base;
+	(void)evtimer_assign(&http->timer, base, timer_fired, http);
+	http->multi = curl_multi_init();
+	if (http->multi == NULL ||
+		curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) ||
+		curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) ||
+		curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, timer_changed) ||
+		curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http)) {
+		http_close(http);
+		return err_set(e, "cannot set up libcurl for HTTP checks");
+	}
+	*shared = http;
+	return 0;
+}
+
+const struct check_type check_http = {http_open, http_close, http_start, http_cancel};
