@@ -34,6 +34,10 @@ int dname_from_text(struct dname *out, const char *text, const struct dname *ori
 /* The same for text[0..length) without a NUL. */
 int dname_from_chars(struct dname *out, const char *text, size_t length, const struct dname *origin,
 	const char **why);
+/* The same to wire at `wire` (NAME_WIRE_MAX octets) with its case kept; `origin` is wire, NULL = the root. Returns its
+ * octets, 0 with *why. */
+size_t name_from_chars(uint8_t *wire, const char *text, size_t length, const uint8_t *origin,
+	const char **why);
 /* Text with a final dot, escaped, from wire (any case). Returns `out` (NAME_TEXT_MAX octets). */
 const char *name_format(const uint8_t *wire, char *out);
 

@@ -132,6 +132,7 @@ struct zone_pools {
 #define ZONE_FILE_MAX      (2u << 30) /* octets of one master file */
 #define ZONE_INCLUDE_DEPTH 8
 #define ZONE_GENERATE_MAX  65536u     /* steps of one $GENERATE */
+#define ZONE_RRSET_MAX     65000u     /* octets of an RRset's wire: more fits no message */
 
 /*
  * Read a master file: `file` below the folder `dirfd`; `shown` is its path in messages. `origin` is the initial

@@ -1,0 +1,48 @@
+/*
+ * The fields of one record: tokens in, wire out. Every function takes the next token, names it in its error, and
+ * returns -1 when it is missing, malformed or out of range.
+ */
+#ifndef ZONES_FIELDS_H
+#define ZONES_FIELDS_H
+
+#include "zones/scan.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct fields {
+	struct scan *scan; /* for messages */
+	const struct token *next, *end;
+	const struct token *type; /* where a missing field is reported */
+	const uint8_t *origin;    /* wire; of relative names */
+	uint8_t *at, *limit;      /* wire goes to at..limit */
+};
+
+/* The next token; NULL, with an error, when there is none. `what` names the field. */
+const struct token *field_token(struct fields *f, const char *what);
+int field_error(struct fields *f, const struct token *t, const char *what, const char *why);
+/* No token may be left. */
+int field_end(struct fields *f);
+/* Room for `n` octets of wire; NULL, with an error, past 65,535. */
+uint8_t *field_room(struct fields *f, const struct token *t, size_t n);
+
+int field_name(struct fields *f, const char *what);
+/* 0..max, to `octets` (1, 2 or 4) octets of wire. */
+int field_number(struct fields *f, const char *what, uint32_t max, unsigned octets);
+/* A TTL with or without units, to 4 octets. */
+int field_time(struct fields *f, const char *what);
+/* A character string of at most 255 octets, with its length octet. */
+int field_string(struct fields *f, const char *what);
+int field_ipv4(struct fields *f, const char *what);
+int field_ipv6(struct fields *f, const char *what);
+
+/* "3600", "1h30m", "2W". -1 with *why. */
+int ttl_parse(const struct token *t, uint32_t *out, const char **why);
+/* Decimal digits only; -1 when it is no number or above max. */
+int number_parse(const struct token *t, uint64_t max, uint64_t *out);
+/* The octet at t->text[*i], escapes resolved; *i moves past it. -1 for a bad escape. */
+int token_octet(const struct token *t, size_t *i);
+
+#define TTL_MAX_S 2147483647u /* RFC 2181, 8 */
+
+#endif

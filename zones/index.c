@@ -1,0 +1,240 @@
+/*
+ * The index of a zone being loaded: every owner of the log gets its place in the hash table that the finished zone will
+ * use. Owners that come again are merged into the first, owners outside the zone are skipped with a warning, ancestors
+ * without records (empty non-terminals) are added, and zone cuts and DNAMEs cast their shadow on what lies below.
+ *
+ * The table is sized by the number of owners in the log, which is what the zone has unless the file jumps back and forth
+ * between names; build.c makes a smaller one then.
+ */
+#include "zones/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A slot is empty, or has the ref of the owner it belongs to. */
+static size_t find_slot(const struct load *l, const struct dname *name, unsigned label)
+{
+	uint64_t hash = name->hash[label];
+	const uint8_t *wire = name->wire + name->offset[label];
+	size_t length = (size_t)name->length - name->offset[label];
+	size_t i = slot_home(hash, l->slot_count);
+
+	for (; l->slots[i].ref != 0; i = i + 1 == l->slot_count ? 0 : i + 1) {
+		const struct log_owner *o;
+
+		if (l->slots[i].tag != (uint32_t)hash)
+			continue;
+		o = log_owner_at(&l->log, l->slots[i].ref);
+		if (o->length == length && memcmp(o->name, wire, length) == 0)
+			break;
+	}
+	return i;
+}
+
+uint32_t load_find(const struct load *l, const struct dname *name, unsigned label)
+{
+	return l->slots[find_slot(l, name, label)].ref;
+}
+
+struct slot *slots_resize(
+	const struct slot *old, uint32_t old_count, uint32_t count, const struct load *l)
+{
+	struct slot *slots = calloc(count, sizeof *slots);
+
+	if (slots == NULL)
+		return NULL;
+	for (uint32_t n = 0; n < old_count; n++) {
+		struct log_owner *o;
+		struct dname name;
+		size_t i;
+
+		if (old[n].ref == 0)
+			continue;
+		o = log_owner_at(&l->log, old[n].ref);
+		(void)dname_from_wire(&name, o->name, o->length);
+		i = slot_home(name.hash[0], count);
+		while (slots[i].ref != 0)
+			i = i + 1 == count ? 0 : i + 1;
+		slots[i] = old[n];
+		o->slot = (uint32_t)i;
+	}
+	return slots;
+}
+
+static int grow(struct load *l)
+{
+	struct slot *slots;
+
+	if ((uint64_t)(l->owners + 1) * 4 <= (uint64_t)l->slot_count * 3)
+		return 0;
+	if (l->slot_count > UINT32_MAX / 2)
+		return load_no_memory(l);
+	slots = slots_resize(l->slots, l->slot_count, l->slot_count * 2, l);
+	if (slots == NULL)
+		return load_no_memory(l);
+	free(l->slots);
+	l->slots = slots;
+	l->slot_count *= 2;
+	return 0;
+}
+
+static void take_slot(struct load *l, size_t slot, uint64_t hash, uint32_t ref)
+{
+	l->slots[slot] = (struct slot){(uint32_t)hash, ref};
+	log_owner_at(&l->log, ref)->slot = (uint32_t)slot;
+	l->owners++;
+}
+
+/* Every ancestor below the apex exists, with records or without. */
+static int add_ancestors(struct load *l, const struct dname *name, unsigned apex_label)
+{
+	for (unsigned label = 1; label < apex_label; label++) {
+		uint32_t ref;
+
+		if (load_find(l, name, label) != 0)
+			return 0; /* and so do its ancestors */
+		ref = log_empty_owner(&l->log, name->wire + name->offset[label],
+			(size_t)name->length - name->offset[label], (unsigned)name->labels - label);
+		if (ref == 0)
+			return load_no_memory(l);
+		if (grow(l) < 0)
+			return -1;
+		take_slot(l, find_slot(l, name, label), name->hash[label], ref);
+	}
+	return 0;
+}
+
+static void merge(struct load *l, struct log_owner *into, struct log_owner *from)
+{
+	if (from->head == 0)
+		return;
+	if (into->tail != 0)
+		log_record_at(&l->log, into->tail)->next = from->head;
+	else
+		into->head = from->head;
+	into->tail = from->tail;
+	from->head = from->tail = 0;
+}
+
+static int index_owner(struct load *l, uint32_t ref)
+{
+	struct log_owner *o = log_owner_at(&l->log, ref);
+	struct dname name;
+	unsigned apex_label;
+	size_t slot;
+
+	(void)dname_from_wire(&name, o->name, o->length);
+	if (!dname_is_below(&name, &l->apex)) {
+		const struct log_record *r;
+		char owner[NAME_TEXT_MAX], apex[NAME_TEXT_MAX];
+
+		o->merged = true;
+		if (o->head == 0)
+			return 0;
+		r = log_record_at(&l->log, o->head);
+		load_message(l, SEVERITY_WARNING, r, "%s is not in zone %s: skipped",
+			name_format(name.wire, owner), name_format(l->apex.wire, apex));
+		return 0;
+	}
+	if (o->head == 0 && ref != l->apex_owner) {
+		o->merged = true; /* only records with mistakes */
+		return 0;
+	}
+	slot = find_slot(l, &name, 0);
+	if (l->slots[slot].ref != 0) {
+		merge(l, log_owner_at(&l->log, l->slots[slot].ref), o);
+		o->merged = true;
+		return 0;
+	}
+	if (grow(l) < 0)
+		return -1;
+	take_slot(l, find_slot(l, &name, 0), name.hash[0], ref);
+	apex_label = (unsigned)name.labels - l->apex.labels;
+	if (apex_label > l->depth)
+		l->depth = (uint8_t)apex_label;
+	return apex_label > 1 ? add_ancestors(l, &name, apex_label) : 0;
+}
+
+static bool has_type(const struct load *l, const struct log_owner *o, uint16_t type)
+{
+	for (uint32_t ref = o->head; ref != 0; ref = log_record_at(&l->log, ref)->next)
+		if (log_record_at(&l->log, ref)->type == type)
+			return true;
+	return false;
+}
+
+static void mark_owner(struct load *l, struct log_owner *o)
+{
+	if (o->labels == l->apex.labels) {
+		o->flags = NODE_APEX;
+	} else if (has_type(l, o, TYPE_NS)) {
+		o->flags = NODE_CUT;
+		l->has_cuts = true;
+	}
+	if (has_type(l, o, TYPE_DNAME)) {
+		o->flags |= NODE_DNAME;
+		l->has_cuts = true;
+	}
+}
+
+/* The highest cut or DNAME above a name decides: what lies below a cut is glue, below a DNAME nothing may be. */
+static void shade_owner(struct load *l, struct log_owner *o)
+{
+	struct dname name;
+	const struct log_owner *top = NULL;
+
+	(void)dname_from_wire(&name, o->name, o->length);
+	for (unsigned label = 1; name.labels - label >= l->apex.labels && label <= name.labels;
+		label++) {
+		const struct log_owner *above = log_owner_at(&l->log, load_find(l, &name, label));
+
+		if ((above->flags & (NODE_CUT | NODE_DNAME)) != 0)
+			top = above;
+	}
+	if (top != NULL && (top->flags & NODE_CUT) != 0)
+		o->flags |= NODE_BELOW_CUT;
+	else if (top != NULL && o->head != 0) {
+		char owner[NAME_TEXT_MAX], dname[NAME_TEXT_MAX];
+
+		load_message(l, SEVERITY_ERROR, log_record_at(&l->log, o->head),
+			"%s is below the DNAME of %s", name_format(o->name, owner),
+			name_format(top->name, dname));
+	}
+}
+
+int load_index(struct load *l)
+{
+	const struct log_owner *apex;
+	uint64_t slots = (uint64_t)l->log.owners * 5 / 3 + 4;
+	uint32_t last = l->log.last_owner, ref;
+
+	if (l->soa == 0) {
+		if (!l->partial)
+			report_add(l->report, SEVERITY_ERROR, l->files[0].shown, 0, 0,
+				"the zone has no SOA record");
+		return -1;
+	}
+	if (slots > UINT32_MAX / 2)
+		return load_no_memory(l);
+	l->slots = calloc(slots, sizeof *l->slots);
+	if (l->slots == NULL)
+		return load_no_memory(l);
+	l->slot_count = (uint32_t)slots;
+	apex = log_owner_at(&l->log, l->apex_owner);
+	(void)dname_from_wire(&l->apex, apex->name, apex->length);
+	for (ref = l->log.first_owner;; ref = log_owner_at(&l->log, ref)->next) {
+		if (index_owner(l, ref) < 0)
+			return -1;
+		if (ref == last) /* what comes behind it was added by ourselves */
+			break;
+	}
+	l->apex_owner = load_find(l, &l->apex, 0); /* it may have been merged */
+	for (ref = l->log.first_owner; ref != 0; ref = log_owner_at(&l->log, ref)->next)
+		if (!log_owner_at(&l->log, ref)->merged)
+			mark_owner(l, log_owner_at(&l->log, ref));
+	for (ref = l->has_cuts ? l->log.first_owner : 0; ref != 0;
+		ref = log_owner_at(&l->log, ref)->next)
+		if (!log_owner_at(&l->log, ref)->merged)
+			shade_owner(l, log_owner_at(&l->log, ref));
+	return 0;
+}

@@ -1,0 +1,502 @@
+/*
+ * Master files (RFC 1035, 5; RFC 2308, 4; RFC 3597, 5): entries to records in the log.
+ *
+ * A mistake is reported and its entry skipped; reading always goes on to the end, so that one run shows all of them.
+ */
+#include "zones/load.h"
+
+#include "base/wire.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+int load_no_memory(struct load *l)
+{
+	report_add(l->report, SEVERITY_ERROR, l->files[0].shown, 0, 0,
+		"out of memory, or more than %llu octets of records",
+		(unsigned long long)LOG_SIZE_MAX);
+	return -1;
+}
+
+/* ---- files ---- */
+
+/* The number of the file, which is added when it is new; -1 when memory is short. */
+static int add_file(struct load *l, const char *name, const char *shown)
+{
+	for (uint16_t i = 0; i < l->file_count; i++)
+		if (strcmp(l->files[i].name, name) == 0)
+			return i;
+	if (l->file_count == l->file_capacity) {
+		uint16_t capacity = (uint16_t)(l->file_capacity > 0 ? l->file_capacity * 2 : 4);
+		struct load_file *files = realloc(l->files, capacity * sizeof *files);
+
+		if (files == NULL)
+			return -1;
+		l->files = files;
+		l->file_capacity = capacity;
+	}
+	l->files[l->file_count].name = arena_strdup(&l->arena, name);
+	l->files[l->file_count].shown = arena_strdup(&l->arena, shown);
+	if (l->files[l->file_count].name == NULL || l->files[l->file_count].shown == NULL)
+		return -1;
+	return l->file_count++;
+}
+
+static int origin_from_text(struct dname *out, const char *text, struct load *l)
+{
+	const char *why = NULL;
+
+	if (dname_from_text(out, text, NULL, &why) == 0)
+		return 0;
+	report_add(
+		l->report, SEVERITY_ERROR, l->files[0].shown, 0, 0, "origin \"%s\": %s", text, why);
+	return -1;
+}
+
+/* ---- directives ---- */
+
+static int directive_name(struct source *s, const struct token *t, struct dname *out)
+{
+	const char *why = NULL;
+	char shown[TOKEN_SHOWN_MAX];
+
+	if (dname_from_chars(out, t->text, t->length, &s->origin, &why) == 0)
+		return 0;
+	scan_error(&s->scan, t, "\"%s\": %s", token_show(t, shown), why);
+	return -1;
+}
+
+static int one_argument(struct source *s, const char *name, const char *argument)
+{
+	const struct token *t = s->scan.tokens;
+	char shown[TOKEN_SHOWN_MAX];
+
+	if (s->scan.count == 2)
+		return 0;
+	if (s->scan.count < 2)
+		scan_error(&s->scan, &t[0], "%s needs %s", name, argument);
+	else
+		scan_error(&s->scan, &t[2], "\"%s\": %s takes only %s", token_show(&t[2], shown),
+			name, argument);
+	return -1;
+}
+
+static int read_origin(struct source *s)
+{
+	struct dname origin;
+
+	if (one_argument(s, "$ORIGIN", "a name") < 0 ||
+		directive_name(s, &s->scan.tokens[1], &origin) < 0)
+		return -1;
+	s->origin = origin;
+	return 0;
+}
+
+static int read_ttl(struct source *s)
+{
+	const struct token *t = &s->scan.tokens[1];
+	const char *why = NULL;
+	char shown[TOKEN_SHOWN_MAX];
+
+	if (one_argument(s, "$TTL", "a time") < 0)
+		return -1;
+	if (ttl_parse(t, &s->load->ttl_default, &why) < 0) {
+		scan_error(&s->scan, t, "$TTL \"%s\": %s", token_show(t, shown), why);
+		return -1;
+	}
+	return 0;
+}
+
+/* The file of an $INCLUDE: relative to the including file, escapes resolved. */
+static char *include_path(struct source *s, const struct token *t)
+{
+	const char *own = s->load->files[s->file].name, *slash = strrchr(own, '/');
+	size_t folder = slash != NULL ? (size_t)(slash - own) + 1 : 0, at = folder;
+	char *path = malloc(folder + t->length + 1);
+
+	if (path == NULL)
+		return NULL;
+	memcpy(path, own, folder);
+	for (size_t i = 0; i < t->length;) {
+		int c = token_octet(t, &i);
+
+		if (c <= 0) {
+			free(path);
+			errno = EINVAL;
+			return NULL;
+		}
+		path[at++] = (char)c;
+	}
+	path[at] = '\0';
+	return path;
+}
+
+/* As `path` would be shown beside the zone's own file. */
+static char *shown_path(struct load *l, const char *path)
+{
+	const struct load_file *own = &l->files[0];
+	size_t name = strlen(own->name), shown = strlen(own->shown);
+
+	if (shown < name || strcmp(own->shown + shown - name, own->name) != 0)
+		return arena_strdup(&l->arena, path);
+	return arena_printf(&l->arena, "%.*s%s", (int)(shown - name), own->shown, path);
+}
+
+static int include_file(struct source *s, const struct token *t, const char *path)
+{
+	struct load *l = s->load;
+	char shown[TOKEN_SHOWN_MAX];
+	char *display = shown_path(l, path);
+	struct source *inner;
+	int fd, file, rc;
+
+	fd = open_beneath(l->dirfd, path);
+	if (fd < 0) {
+		scan_error(&s->scan, t, "$INCLUDE \"%s\": %s", token_show(t, shown),
+			errno == EXDEV    ? "leads out of the zones folder"
+			: errno == EINVAL ? "is not a regular file"
+					  : strerror(errno));
+		return -1;
+	}
+	file = display != NULL ? add_file(l, path, display) : -1;
+	inner = malloc(sizeof *inner);
+	if (file < 0 || inner == NULL) {
+		free(inner);
+		(void)close(fd);
+		return load_no_memory(l);
+	}
+	*inner = *s;
+	inner->file = (uint16_t)file;
+	inner->depth++;
+	rc = s->scan.count == 3 ? directive_name(s, &s->scan.tokens[2], &inner->origin) : 0;
+	scan_file(&inner->scan, fd, ZONE_FILE_MAX, l->files[file].shown, l->report);
+	if (rc == 0)
+		rc = load_read(inner);
+	scan_close(&inner->scan);
+	free(inner);
+	(void)close(fd);
+	return rc;
+}
+
+static int read_include(struct source *s)
+{
+	const struct token *t = s->scan.tokens;
+	struct load *l = s->load;
+	char *path;
+	int rc;
+
+	if (s->scan.count < 2 || s->scan.count > 3) {
+		scan_error(&s->scan, &t[0], "$INCLUDE takes a file and perhaps an origin");
+		return -1;
+	}
+	if (l->dirfd == -1) {
+		scan_error(&s->scan, &t[0], "$INCLUDE is not possible here");
+		return -1;
+	}
+	if (s->depth >= ZONE_INCLUDE_DEPTH) {
+		scan_error(&s->scan, &t[0], "$INCLUDE is nested more than %d deep",
+			ZONE_INCLUDE_DEPTH);
+		return -1;
+	}
+	if (l->includes >= ZONE_INCLUDES_MAX) {
+		if (l->includes++ == ZONE_INCLUDES_MAX)
+			scan_error(&s->scan, &t[0], "more than %u files are included",
+				ZONE_INCLUDES_MAX);
+		return -1;
+	}
+	l->includes++;
+	path = include_path(s, &t[1]);
+	if (path == NULL) {
+		scan_error(&s->scan, &t[1], "$INCLUDE: not a file name");
+		return -1;
+	}
+	rc = include_file(s, &t[1], path);
+	free(path);
+	return rc;
+}
+
+struct directive {
+	const char *name;
+	int (*read)(struct source *s);
+};
+
+static const struct directive directives[] = {
+	{"$ORIGIN", read_origin},
+	{"$TTL", read_ttl},
+	{"$INCLUDE", read_include},
+	{"$GENERATE", load_generate},
+};
+#define DIRECTIVES (sizeof directives / sizeof directives[0])
+
+static int read_directive(struct source *s)
+{
+	const struct token *t = s->scan.tokens;
+	const char *names[DIRECTIVES], *nearest;
+	char shown[TOKEN_SHOWN_MAX];
+
+	for (size_t i = 0; i < DIRECTIVES; i++) {
+		if (token_is(t, directives[i].name))
+			return directives[i].read(s);
+		names[i] = directives[i].name;
+	}
+	nearest = text_nearest(token_show(t, shown), names, DIRECTIVES);
+	scan_error(&s->scan, t, "\"%s\": unknown directive%s%s%s", shown,
+		nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+		nearest != NULL ? "?" : "");
+	return -1;
+}
+
+/* ---- records ---- */
+
+static bool is_class(const struct token *t)
+{
+	return token_is(t, "IN") || token_is(t, "CH") || token_is(t, "HS") ||
+	       (t->length > 5 && strncasecmp(t->text, "CLASS", 5) == 0);
+}
+
+static int check_class(struct source *s, const struct token *t)
+{
+	char shown[TOKEN_SHOWN_MAX];
+
+	if (token_is(t, "IN") || token_is(t, "CLASS1"))
+		return 0;
+	scan_error(&s->scan, t, "class \"%s\": only IN is served", token_show(t, shown));
+	return -1;
+}
+
+/* What stands before the RDATA. */
+struct head {
+	const struct token *type;
+	uint16_t number;
+	bool has_ttl;
+	uint32_t ttl;
+};
+
+/* TTL and class in either order, each at most once, then the type. Returns the tokens used; 0 with an error. */
+static size_t read_head(struct source *s, const struct token *t, size_t count, struct head *h)
+{
+	const struct token *class = NULL;
+	const char *why = NULL;
+	char shown[TOKEN_SHOWN_MAX];
+	size_t i = 0;
+
+	h->has_ttl = false;
+	for (; i < count; i++) {
+		if (!h->has_ttl && t[i].text[0] >= '0' && t[i].text[0] <= '9' && t[i].length > 0) {
+			if (ttl_parse(&t[i], &h->ttl, &why) < 0) {
+				scan_error(&s->scan, &t[i], "TTL \"%s\": %s",
+					token_show(&t[i], shown), why);
+				return 0;
+			}
+			h->has_ttl = true;
+		} else if (class == NULL && is_class(&t[i])) {
+			class = &t[i];
+		} else {
+			break;
+		}
+	}
+	if (class != NULL && check_class(s, class) < 0)
+		return 0;
+	if (i == count) {
+		struct token last = i > 0 ? t[i - 1] : s->scan.tokens[0];
+
+		scan_error(&s->scan, &last, "the record has no type");
+		return 0;
+	}
+	h->type = &t[i];
+	if (rrtype_parse(&t[i], &h->number, &why) < 0) {
+		scan_error(&s->scan, &t[i], "type \"%s\": %s", token_show(&t[i], shown), why);
+		return 0;
+	}
+	return i + 1;
+}
+
+/* The TTL of a record that has none of its own: $TTL, else the last one given, else the SOA's minimum (RFC 2308, 4;
+ * RFC 1035, 5.1). */
+static int default_ttl(struct source *s, const struct head *h, uint32_t *ttl)
+{
+	const struct load *l = s->load;
+
+	*ttl = l->ttl_default != UINT32_MAX ? l->ttl_default
+	       : l->ttl_last != UINT32_MAX  ? l->ttl_last
+					    : l->ttl_minimum;
+	if (*ttl != UINT32_MAX)
+		return 0;
+	scan_error(&s->scan, h->type, "no TTL here, no $TTL and no SOA before it");
+	return -1;
+}
+
+static int set_ttl(struct source *s, const struct head *h, struct log_record *r)
+{
+	struct load *l = s->load;
+
+	if (h->number == TYPE_SOA && l->ttl_minimum == UINT32_MAX) {
+		uint32_t minimum = load_u32(r->rdata + r->length - 4);
+
+		l->ttl_minimum = minimum <= TTL_MAX_S ? minimum : TTL_MAX_S;
+	}
+	if (h->has_ttl) {
+		r->ttl = h->ttl;
+		if (h->number != TYPE_POOL) /* its TTL is a cap */
+			l->ttl_last = h->ttl;
+		return 0;
+	}
+	if (h->number == TYPE_POOL) {
+		r->ttl = UINT32_MAX;
+		return 0;
+	}
+	return default_ttl(s, h, &r->ttl);
+}
+
+int load_record(struct source *s, const struct token *t, size_t count)
+{
+	struct load *l = s->load;
+	struct head h;
+	size_t used = read_head(s, t, count, &h);
+	struct log_record *r;
+	struct fields f = {.scan = &s->scan,
+		.next = t + used,
+		.end = t + count,
+		.type = h.type,
+		.origin = s->origin.wire};
+	int rc;
+
+	if (used == 0)
+		return -1;
+	if (log_owner(&l->log, &s->owner) < 0)
+		return load_no_memory(l);
+	r = log_begin(&l->log);
+	if (r == NULL)
+		return load_no_memory(l);
+	f.at = r->rdata;
+	f.limit = r->rdata + LOG_RDATA_MAX;
+	rc = h.number == TYPE_POOL ? load_pool(l, &f) : rdata_parse(h.number, &f);
+	r->length = (uint16_t)(f.at - r->rdata);
+	r->type = h.number;
+	if (rc < 0 || set_ttl(s, &h, r) < 0)
+		return -1;
+	r->line = h.type->line;
+	r->column = h.type->column < UINT16_MAX ? (uint16_t)h.type->column : UINT16_MAX;
+	r->file = s->file;
+	if (h.number == TYPE_SOA && l->soa == 0) {
+		l->soa = log_ref(&l->log, r);
+		l->apex_owner = l->log.last_owner;
+	}
+	log_commit(&l->log, r);
+	return 0;
+}
+
+static int read_owner(struct source *s)
+{
+	const struct token *t = s->scan.tokens;
+	const char *why = NULL;
+	char shown[TOKEN_SHOWN_MAX];
+
+	s->owner_known = true;
+	s->owner_bad = t->quoted;
+	if (t->quoted)
+		why = "a quoted string is no name";
+	else if (dname_from_chars(&s->owner, t->text, t->length, &s->origin, &why) < 0)
+		s->owner_bad = true;
+	if (!s->owner_bad)
+		return 0;
+	scan_error(&s->scan, t, "owner \"%s\": %s", token_show(t, shown), why);
+	return -1;
+}
+
+static int read_entry(struct source *s)
+{
+	const struct token *t = s->scan.tokens;
+	size_t count = s->scan.count;
+
+	if (t->length > 0 && t->text[0] == '$' && !t->quoted)
+		return read_directive(s);
+	if (!s->scan.blank) {
+		if (read_owner(s) < 0)
+			return -1;
+		t++;
+		count--;
+	} else if (!s->owner_known) {
+		scan_error(&s->scan, t, "the first record has no owner name");
+		return -1;
+	} else if (s->owner_bad) {
+		return -1; /* reported where the owner stands */
+	}
+	return load_record(s, t, count);
+}
+
+int load_read(struct source *s)
+{
+	size_t errors = s->load->report->errors;
+
+	while (scan_next(&s->scan))
+		(void)read_entry(s);
+	return s->load->report->errors == errors ? 0 : -1;
+}
+
+/* ---- the whole ---- */
+
+/* scan_memory() or scan_file() has been called on s->scan. */
+static int load_all(struct source *s, const char *file, const char *shown, const char *origin,
+	size_t expected, struct zone **out)
+{
+	struct load *l = s->load;
+	size_t errors = l->report->errors;
+	int rc = -1;
+
+	l->ttl_default = l->ttl_last = l->ttl_minimum = UINT32_MAX;
+	if (add_file(l, file, shown) < 0 || log_open(&l->log, expected) < 0) {
+		report_add(l->report, SEVERITY_ERROR, shown, 0, 0, "out of memory");
+		goto out;
+	}
+	if (origin_from_text(&s->origin, origin, l) < 0)
+		goto out;
+	rc = load_read(s);
+	l->partial = rc < 0;
+	if (load_index(l) < 0 || load_check(l) < 0 || l->report->errors != errors)
+		rc = -1;
+	if (rc == 0)
+		rc = load_build(l, out);
+out:
+	log_close(&l->log);
+	free(l->slots);
+	free(l->files);
+	arena_free(&l->arena);
+	return rc;
+}
+
+int zone_parse(const char *text, size_t length, int dirfd, const char *shown, const char *origin,
+	const struct zone_pools *pools, struct zone **out, struct report *report)
+{
+	struct load l = {.pools = pools, .report = report, .dirfd = dirfd};
+	struct source s = {.load = &l};
+	int rc;
+
+	scan_memory(&s.scan, text, length, shown, report);
+	rc = load_all(&s, shown, shown, origin, length, out);
+	scan_close(&s.scan);
+	return rc;
+}
+
+int zone_load(int dirfd, const char *file, const char *shown, const char *origin,
+	const struct zone_pools *pools, struct zone **out, struct report *report)
+{
+	struct load l = {.pools = pools, .report = report, .dirfd = dirfd};
+	struct source s = {.load = &l};
+	int fd = open_regular(dirfd, file), rc;
+
+	if (fd < 0) {
+		report_add(report, SEVERITY_ERROR, shown, 0, 0, "cannot open: %s",
+			errno == EINVAL ? "it is not a regular file" : strerror(errno));
+		return -1;
+	}
+	scan_file(&s.scan, fd, ZONE_FILE_MAX, shown, report);
+	rc = load_all(&s, file, shown, origin, 0, out);
+	scan_close(&s.scan);
+	(void)close(fd);
+	return rc;
+}

@@ -1,0 +1,136 @@
+/*
+ * All zones of a server: one table keyed by the hash of the apex. A query name is tried from its longest suffix down,
+ * but only at those numbers of labels that some apex has: one probe a query when all apexes are equally deep.
+ */
+#include "zones/layout.h"
+#include "zones/zone.h"
+
+#include "base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct zone_slot {
+	uint64_t hash;
+	const struct zone *zone; /* NULL = empty */
+};
+
+struct zoneset {
+	uint64_t mask;                              /* slots - 1 */
+	uint64_t lengths[NAME_LABELS_MAX / 64 + 1]; /* bit n: an apex with n labels exists */
+	size_t count;
+	const struct zone **zones; /* in the order given */
+	struct zone_slot slots[];
+};
+
+static int insert(struct zoneset *s, const struct zone *z, struct err *e)
+{
+	struct dname apex;
+	size_t i;
+
+	(void)dname_from_wire(&apex, z->apex, z->apex_length);
+	for (i = apex.hash[0] & s->mask; s->slots[i].zone != NULL; i = (i + 1) & s->mask) {
+		const struct zone *other = s->slots[i].zone;
+		char name[NAME_TEXT_MAX];
+
+		if (s->slots[i].hash == apex.hash[0] && name_equal(other->apex, z->apex))
+			return err_set(e, "zone %s is there twice: %s and %s",
+				name_format(z->apex, name), other->files[0], z->files[0]);
+	}
+	s->slots[i].hash = apex.hash[0];
+	s->slots[i].zone = z;
+	s->lengths[apex.labels / 64] |= UINT64_C(1) << (apex.labels % 64);
+	return 0;
+}
+
+int zoneset_build(struct zone *const *zones, size_t count, struct zoneset **out, struct err *e)
+{
+	size_t slots = 4;
+	struct zoneset *s;
+
+	while (slots < count * 2)
+		slots *= 2;
+	s = calloc(1, sizeof *s + slots * sizeof s->slots[0]);
+	if (s == NULL)
+		return err_set(e, "out of memory for a set of %zu zones", count);
+	s->mask = slots - 1;
+	s->count = count;
+	s->zones = calloc(count + 1, sizeof *s->zones);
+	if (s->zones == NULL) {
+		err_set(e, "out of memory for a set of %zu zones", count);
+		goto fail;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (insert(s, zones[i], e) < 0)
+			goto fail;
+		s->zones[i] = zones[i];
+	}
+	*out = s;
+	return 0;
+fail:
+	zoneset_free(s);
+	return -1;
+}
+
+void zoneset_free(struct zoneset *s)
+{
+	if (s == NULL)
+		return;
+	free(s->zones);
+	free(s);
+}
+
+static const struct zone *probe(const struct zoneset *s, const struct dname *name, unsigned label)
+{
+	uint64_t hash = name->hash[label];
+	size_t start = name->offset[label], length = name->length - start;
+
+	for (size_t i = hash & s->mask; s->slots[i].zone != NULL; i = (i + 1) & s->mask) {
+		const struct zone *z = s->slots[i].zone;
+
+		if (s->slots[i].hash == hash && z->apex_length == length &&
+			memcmp(z->apex, name->wire + start, length) == 0)
+			return z;
+	}
+	return NULL;
+}
+
+const struct zone *zoneset_find(
+	const struct zoneset *s, const struct dname *name, bool above, uint8_t *label)
+{
+	unsigned most = name->labels;
+
+	if (above) {
+		if (most == 0)
+			return NULL;
+		most--;
+	}
+	for (unsigned word = most / 64 + 1; word-- > 0;) {
+		uint64_t bits = s->lengths[word];
+
+		if (word == most / 64)
+			bits &= ~UINT64_C(0) >> (63 - most % 64);
+		while (bits != 0) {
+			unsigned bit = 63 - (unsigned)__builtin_clzll(bits);
+			unsigned at = (unsigned)name->labels - (word * 64 + bit);
+			const struct zone *z = probe(s, name, at);
+
+			if (z != NULL) {
+				*label = (uint8_t)at;
+				return z;
+			}
+			bits &= ~(UINT64_C(1) << bit);
+		}
+	}
+	return NULL;
+}
+
+size_t zoneset_count(const struct zoneset *s)
+{
+	return s->count;
+}
+
+const struct zone *zoneset_at(const struct zoneset *s, size_t index)
+{
+	return s->zones[index];
+}
