@@ -80,7 +80,7 @@ static void sheet_set(struct board *b, enum role r, void *at)
 	memcpy((char *)b + sheets[r].pointer, &at, sizeof at);
 }
 
-static void board_clear(struct board *b)
+void board_init(struct board *b)
 {
 	*b = (struct board){.self = ROLE_SUPERVISOR};
 	for (int r = 0; r < ROLE_COUNT; r++)
@@ -102,7 +102,7 @@ void board_destroy(struct board *b)
 		close_fd(&b->fd[r]);
 		close_fd(&b->read_fd[r]);
 	}
-	board_clear(b);
+	board_init(b);
 }
 
 static void board_stamp(struct board *b)
@@ -146,7 +146,7 @@ static int sheet_create(struct board *b, enum role r, struct err *e)
 
 int board_create(struct board *b, struct err *e)
 {
-	board_clear(b);
+	board_init(b);
 	for (int r = 0; r < ROLE_COUNT; r++) {
 		if (sheet_create(b, (enum role)r, e) < 0) {
 			board_destroy(b);
@@ -178,7 +178,7 @@ int board_enter(struct board *b, enum role self, struct err *e)
 
 int board_create_private(struct board *b, struct err *e)
 {
-	board_clear(b);
+	board_init(b);
 	for (int r = 0; r < ROLE_COUNT; r++) {
 		void *at = mmap(NULL, sheets[r].size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -228,6 +228,8 @@ struct board {
 	struct board_balancer *balancer;
 };
 
+/* No board yet: board_destroy() is fine on it. */
+void board_init(struct board *b);
 /* Create and seal the sheets; the caller becomes the supervisor. The file descriptors are close-on-exec. */
 int board_create(struct board *b, struct err *e);
 /* In a freshly forked role: keep `self`'s sheet writable, map the others read-only, close all descriptors. */

@@ -1,0 +1,191 @@
+#include "app/folders.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STATE_MODE  0750
+#define STATE_ZONES "zones"
+#define OPEN_FLAGS  (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+
+static bool is_empty(int fd)
+{
+	int copy = openat(fd, ".", OPEN_FLAGS);
+	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *entry;
+	bool empty = true;
+
+	if (dir == NULL)
+		return false;
+	while (empty && (entry = readdir(dir)) != NULL)
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	(void)closedir(dir);
+	return empty;
+}
+
+/*
+ * Let `r` write into its folder. What we made, or found empty and root's, is given to its account; anything else is
+ * only looked at: changing the owner of a folder that a typing error named would be worse than an error.
+ */
+static int give(
+	int fd, bool made, const struct accounts *a, enum role r, const char *path, struct err *e)
+{
+	const struct account *to = &a->role[r];
+	struct stat st;
+
+	if (!a->change)
+		return made || faccessat(fd, ".", W_OK | X_OK, 0) == 0
+			       ? 0
+			       : err_set(e, "cannot write into the state folder %s: %s", path,
+					 strerror(errno));
+	if (fstat(fd, &st) < 0)
+		return err_set(e, "cannot stat the state folder %s: %s", path, strerror(errno));
+	if (st.st_uid == to->uid || (st.st_mode & 02) != 0 ||
+		(st.st_gid == to->gid && (st.st_mode & 020) != 0))
+		return 0;
+	if (!made && (st.st_uid != 0 || !is_empty(fd)))
+		return err_set(e,
+			"the state folder %s belongs to uid %u: %s runs as uid %u and cannot write "
+			"there",
+			path, (unsigned)st.st_uid, role_name(r), (unsigned)to->uid);
+	if (fchown(fd, to->uid, to->gid) < 0)
+		return err_set(e, "cannot give the state folder %s to uid %u: %s", path,
+			(unsigned)to->uid, strerror(errno));
+	return 0;
+}
+
+/* Open `name` below `dirfd` (`path` in messages), made when missing, writable for `r`. */
+static int state_open(int dirfd, const char *name, const char *path, const struct accounts *a,
+	enum role r, struct start_folder *out, struct err *e)
+{
+	bool made = mkdirat(dirfd, name, STATE_MODE) == 0;
+	int fd = openat(dirfd, name, OPEN_FLAGS);
+
+	if (fd < 0)
+		return err_set(e, "cannot open the state folder %s: %s", path, strerror(errno));
+	if (give(fd, made, a, r, path, e) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	*out = (struct start_folder){.fd = fd, .path = path};
+	return 0;
+}
+
+/* One block for all paths that are not in the configuration as they stand. */
+static int make_paths(struct folders *f, const struct conf *c)
+{
+	size_t size = c->state != NULL ? strlen(c->state) + sizeof "/" STATE_ZONES : 1;
+	char *at;
+
+	for (size_t i = 0; i < c->database_count; i++)
+		size += strlen(c->databases[i].path) + 2;
+	at = f->text = malloc(size);
+	if (at == NULL)
+		return -1;
+	f->state_zones.path = at;
+	*at = '\0';
+	if (c->state != NULL)
+		at += snprintf(at, size, "%s/%s", c->state, STATE_ZONES);
+	at++;
+	for (size_t i = 0; i < c->database_count; i++) {
+		const char *path = c->databases[i].path, *slash = strrchr(path, '/');
+
+		f->database[i].path = at;
+		if (slash == NULL)
+			at += snprintf(at, 2, ".");
+		else /* "/" for a file in the root */
+			at += snprintf(at, strlen(path) + 2, "%.*s",
+				slash > path ? (int)(slash - path) : 1, path);
+		at++;
+	}
+	return 0;
+}
+
+void folders_init(struct folders *f)
+{
+	*f = (struct folders){.zones.fd = -1, .state.fd = -1, .state_zones.fd = -1};
+	for (size_t i = 0; i < CONF_DATABASES_MAX; i++)
+		f->database[i].fd = -1;
+}
+
+int folders_open(
+	struct folders *f, const struct conf *c, const struct accounts *a, struct report *report)
+{
+	size_t errors = report->errors;
+	struct err e;
+
+	folders_init(f);
+	if (make_paths(f, c) < 0) {
+		report_add(report, SEVERITY_ERROR, c->file, 0, 0, "out of memory");
+		return -1;
+	}
+	f->zones = (struct start_folder){open(c->zones.path, OPEN_FLAGS), c->zones.path};
+	if (f->zones.fd < 0)
+		report_add(report, SEVERITY_ERROR, c->file, c->zones.position.line,
+			c->zones.position.column, "cannot open the zones folder %s: %s",
+			c->zones.path, strerror(errno));
+	for (; f->database_count < c->database_count; f->database_count++)
+		f->database[f->database_count].fd =
+			open(f->database[f->database_count].path, OPEN_FLAGS);
+	if (c->state != NULL) {
+		if (state_open(AT_FDCWD, c->state, c->state, a, ROLE_CONTROL, &f->state, &e) < 0 ||
+			state_open(f->state.fd, STATE_ZONES, f->state_zones.path, a, ROLE_DNS,
+				&f->state_zones, &e) < 0)
+			report_add(report, SEVERITY_ERROR, c->file, 0, 0, "%s", e.text);
+	}
+	if (report->errors == errors)
+		return 0;
+	folders_close(f);
+	return -1;
+}
+
+static void close_folder(struct start_folder *folder)
+{
+	if (folder->fd >= 0)
+		(void)close(folder->fd);
+	folder->fd = -1;
+}
+
+void folders_close(struct folders *f)
+{
+	close_folder(&f->zones);
+	close_folder(&f->state);
+	close_folder(&f->state_zones);
+	for (size_t i = 0; i < f->database_count; i++)
+		close_folder(&f->database[i]);
+	free(f->text);
+	folders_init(f);
+}
+
+static bool moved(const struct start_folder *folder)
+{
+	struct stat now, then;
+
+	if (folder->path == NULL || stat(folder->path, &now) < 0 || !S_ISDIR(now.st_mode))
+		return false;
+	if (folder->fd < 0) { /* it could not be opened then; can it be now? */
+		int fd = open(folder->path, OPEN_FLAGS);
+
+		if (fd >= 0)
+			(void)close(fd);
+		return fd >= 0;
+	}
+	return fstat(folder->fd, &then) == 0 &&
+	       (now.st_dev != then.st_dev || now.st_ino != then.st_ino);
+}
+
+const char *folders_moved(const struct folders *f)
+{
+	if (moved(&f->zones))
+		return f->zones.path;
+	for (size_t i = 0; i < f->database_count; i++) {
+		if (moved(&f->database[i]))
+			return f->database[i].path;
+	}
+	return NULL;
+}

@@ -1,0 +1,344 @@
+/*
+ * The time line of a reload.
+ *
+ *     1  read the configuration                    an error: refused, nothing has changed
+ *     2  open what is new (crew_new), parked       likewise
+ *     3  start all four processes, wait for READY  one that fails, or 5 min: they are killed, refused
+ *     4  new dns and balancer GO; selectors point at their sockets; old ones STOP
+ *     5  old health STOP; when it has ended, new health GO
+ *     6  `reload` is answered; old control STOP; when it has ended, new control GO
+ *
+ * From step 4 on nothing is a sequence any more. Rules say what each process may do, from what is there now: a
+ * new role serves when it is ready and (health, control) no other of its kind is alive, and an old one stops when its
+ * successor serves (health, control: is ready to). So a process that is killed at any moment of the switch is
+ * started again and the switch goes on.
+ */
+#include "app/supervisor.h"
+
+#include "app/notify.h"
+#include "base/clock.h"
+#include "base/link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- bookkeeping ---- */
+
+static void crew_add(struct supervisor *s, struct crew *c)
+{
+	s->crews[s->crew_count++] = c;
+}
+
+static void crew_remove(struct supervisor *s, size_t index)
+{
+	struct crew *c = s->crews[index];
+
+	crew_free(s, c); /* while it is listed: what it shares is told by the list */
+	for (size_t i = index + 1; i < s->crew_count; i++)
+		s->crews[i - 1] = s->crews[i];
+	s->crew_count--;
+}
+
+static bool is_old(const struct supervisor *s, const struct crew *c)
+{
+	return c != s->serving && c != s->next;
+}
+
+/* A process of this role in any crew but `c`. */
+static bool alive_elsewhere(const struct supervisor *s, const struct crew *c, enum role r)
+{
+	for (size_t i = 0; i < s->crew_count; i++) {
+		if (s->crews[i] != c && s->crews[i] != s->next && s->crews[i]->process[r].pid != 0)
+			return true;
+	}
+	return false;
+}
+
+static struct process *serving_control(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->crew_count; i++) {
+		struct process *p = &s->crews[i]->process[ROLE_CONTROL];
+
+		if (p->state == ROLE_SERVING)
+			return p;
+	}
+	return NULL;
+}
+
+bool generations_control_serves(const struct supervisor *s)
+{
+	return serving_control(s) != NULL;
+}
+
+/* ---- answers ---- */
+
+/* Tell those who asked for the reload that has just ended. */
+static void answer(struct supervisor *s, bool refused, const char *text)
+{
+	struct process *control = serving_control(s);
+
+	for (; s->reload.asked > 0; s->reload.asked--) {
+		if (control != NULL)
+			(void)link_send(control->link, LINK_RELOADED, refused ? 1 : 0, text);
+	}
+}
+
+static void reload_finish(struct supervisor *s, bool refused)
+{
+	char text[LINK_TEXT_MAX];
+	struct event e = {
+		.kind = EVENT_RELOAD, .level = (uint8_t)(refused ? LEVEL_ERROR : LEVEL_INFO)};
+	uint64_t took_ms = clock_mono_ms() - s->reload.started_ms;
+
+	report_text(&s->report, text, sizeof text);
+	answer(s, refused, text);
+	(void)snprintf(e.to, sizeof e.to, "%s", refused ? "refused" : "serving");
+	if (refused)
+		journal_text(&e, "%s; generation %u goes on: %s", s->reload.why, s->serving->number,
+			text);
+	else
+		journal_text(&e, "%s: generation %u serves after %llu ms", s->reload.why,
+			s->serving->number, (unsigned long long)took_ms);
+	journal_report(&s->journal, &s->report);
+	journal_event(&s->journal, &e, false);
+	report_free(&s->report);
+	s->reload.started_ms = s->reload.switched_ms = 0;
+	notify_send("READY=1");
+}
+
+/* ---- steps 1 to 3 ---- */
+
+static int crew_begin(struct supervisor *s, struct conf *conf)
+{
+	if (crew_new(s, conf, &s->next, &s->report) < 0)
+		return -1;
+	crew_add(s, s->next);
+	return 0;
+}
+
+static void crew_start_all(struct supervisor *s)
+{
+	for (int r = ROLE_DNS; r < ROLE_COUNT; r++)
+		process_start(s, s->next, (enum role)r);
+}
+
+static void reload_begin(struct supervisor *s)
+{
+	struct conf *conf = s->serving->conf;
+
+	s->reload.wanted = false;
+	memcpy(s->reload.why, s->reload.why_next, sizeof s->reload.why);
+	s->reload.asked += s->reload.asked_next;
+	s->reload.asked_next = 0;
+	s->reload.started_ms = clock_mono_ms();
+	s->reload.switched_ms = 0;
+	notify_reloading(clock_mono_ns() / 1000);
+	if (!s->reload.keep_conf && conf_load(s->conf_file, &conf, &s->report) < 0) {
+		reload_finish(s, true);
+		return;
+	}
+	if (crew_begin(s, conf) < 0) {
+		if (conf != s->serving->conf)
+			conf_free(conf);
+		reload_finish(s, true);
+		return;
+	}
+	crew_start_all(s);
+}
+
+void generations_reload(struct supervisor *s, const char *why, bool keep_conf)
+{
+	/* several wishes are one; to read the configuration anew is the stronger */
+	s->reload.keep_conf = keep_conf && (!s->reload.wanted || s->reload.keep_conf);
+	s->reload.wanted = true;
+	(void)snprintf(s->reload.why_next, sizeof s->reload.why_next, "%s", why);
+}
+
+int generations_start(struct supervisor *s)
+{
+	struct conf *conf;
+
+	s->reload.started_ms = clock_mono_ms();
+	(void)snprintf(s->reload.why, sizeof s->reload.why, "start");
+	if (conf_load(s->conf_file, &conf, &s->report) < 0)
+		return -1;
+	s->journal.format = conf->log.format;
+	if (crew_begin(s, conf) < 0) {
+		conf_free(conf);
+		return -1;
+	}
+	if (supervisor_prepare(s, s->next) < 0)
+		return -1;
+	crew_start_all(s);
+	return 0;
+}
+
+/* A process of the next crew has ended before all were ready. */
+static void next_refuse(struct supervisor *s)
+{
+	struct crew *c = s->next;
+
+	for (int r = ROLE_DNS; r < ROLE_COUNT; r++) {
+		c->process[r].restart_ms = 0;
+		process_kill(&c->process[r], "its generation was refused");
+	}
+	s->next = NULL;
+	if (s->serving != NULL)
+		reload_finish(s, true);
+	else
+		s->failed = true;
+}
+
+/* ---- step 4 ---- */
+
+/* Old crews beyond OLD_CREWS_MAX end now, the oldest first. */
+static void close_oldest(struct supervisor *s)
+{
+	size_t old = 0;
+
+	for (size_t i = s->crew_count; i-- > 0;) {
+		struct crew *c = s->crews[i];
+
+		if (!is_old(s, c) || ++old <= OLD_CREWS_MAX)
+			continue;
+		for (int r = ROLE_DNS; r < ROLE_COUNT; r++)
+			process_end(&c->process[r], clock_mono_ms(), "too many generations drain");
+	}
+}
+
+static void next_promote(struct supervisor *s)
+{
+	struct crew *c = s->next;
+
+	s->serving = c;
+	s->next = NULL;
+	s->journal.generation = c->number;
+	s->journal.format = c->conf->log.format;
+	s->reload.switched_ms = clock_mono_ms();
+	atomic_store(&s->board.supervisor->generation, c->number);
+	atomic_store(&s->board.supervisor->reloaded_ms, s->reload.switched_ms);
+	process_go(s, c, ROLE_DNS);
+	process_go(s, c, ROLE_BALANCER);
+	sockets_go(&c->sockets);
+	close_oldest(s);
+}
+
+static void next_step(struct supervisor *s)
+{
+	unsigned ready = 0;
+
+	for (int r = ROLE_DNS; r < ROLE_COUNT; r++) {
+		if (s->next->process[r].pid == 0) {
+			next_refuse(s);
+			return;
+		}
+		ready += s->next->process[r].state == ROLE_READY;
+	}
+	if (ready == ROLE_COUNT - ROLE_DNS)
+		next_promote(s);
+}
+
+/* ---- the rules ---- */
+
+static void serving_rules(struct supervisor *s)
+{
+	struct crew *c = s->serving;
+
+	for (int r = ROLE_DNS; r < ROLE_COUNT; r++) {
+		bool alone =
+			r == ROLE_DNS || r == ROLE_BALANCER || !alive_elsewhere(s, c, (enum role)r);
+
+		if (c->process[r].state == ROLE_READY && alone)
+			process_go(s, c, (enum role)r);
+	}
+}
+
+static uint64_t balancer_drain_ms(const struct conf *c)
+{
+	uint64_t longest_ms = STOP_MS;
+
+	for (size_t i = 0; i < c->balancer_count; i++) {
+		if (c->balancers[i].drain_timeout_ms > longest_ms)
+			longest_ms = c->balancers[i].drain_timeout_ms;
+	}
+	return longest_ms;
+}
+
+/* May the successor take over from a process of this role that serves? */
+static bool may_stop(const struct supervisor *s, enum role r)
+{
+	const struct process *successor = &s->serving->process[r];
+
+	switch (r) {
+	case ROLE_DNS:
+	case ROLE_BALANCER: return successor->state == ROLE_SERVING;
+	case ROLE_HEALTH: return successor->state == ROLE_READY;
+	case ROLE_CONTROL: /* it still has an answer to give, or a further reload to wait for */
+		return successor->state == ROLE_READY && s->reload.started_ms == 0 &&
+		       !s->reload.wanted;
+	case ROLE_SUPERVISOR:
+	case ROLE_COUNT: break;
+	}
+	return false;
+}
+
+static void old_rules(struct supervisor *s, struct crew *c, uint64_t now_ms)
+{
+	const uint64_t drain_ms[ROLE_COUNT] = {[ROLE_DNS] = DNS_DRAIN_MS,
+		[ROLE_HEALTH] = STOP_MS,
+		[ROLE_BALANCER] = balancer_drain_ms(c->conf),
+		[ROLE_CONTROL] = STOP_MS};
+
+	for (int r = ROLE_DNS; r < ROLE_COUNT; r++) {
+		struct process *p = &c->process[r];
+
+		p->restart_ms = 0;
+		if (p->state == ROLE_SERVING && may_stop(s, (enum role)r))
+			process_stop(p, now_ms, drain_ms[r]);
+		else if (p->state == ROLE_LOADING || p->state == ROLE_READY)
+			process_end(p, now_ms, "its generation is over");
+	}
+	/* what is queued on listeners that go away is accepted by then */
+	if (c->release_ms == 0 && c->process[ROLE_DNS].state != ROLE_SERVING &&
+		c->process[ROLE_BALANCER].state != ROLE_SERVING)
+		c->release_ms = now_ms + RELEASE_MS;
+	if (c->release_ms > 0 && now_ms >= c->release_ms && !c->released)
+		crew_release_sockets(s, c);
+}
+
+/* Steps 5 and 6 are done when health has changed hands. */
+static void reload_check(struct supervisor *s, uint64_t now_ms)
+{
+	const struct crew *c = s->serving;
+	bool done = true;
+
+	if (s->reload.switched_ms == 0)
+		return;
+	for (int r = ROLE_DNS; r < ROLE_COUNT; r++)
+		done = done && (r == ROLE_CONTROL || c->process[r].state == ROLE_SERVING);
+	if (done || now_ms - s->reload.switched_ms >= RELOAD_ANSWER_MS)
+		reload_finish(s, false);
+}
+
+void generations_step(struct supervisor *s)
+{
+	uint64_t now_ms = clock_mono_ms();
+
+	if (s->next != NULL)
+		next_step(s);
+	if (s->serving != NULL) {
+		serving_rules(s);
+		reload_check(s, now_ms);
+	}
+	for (size_t i = 0; i < s->crew_count; i++) {
+		if (is_old(s, s->crews[i]) && s->serving != NULL)
+			old_rules(s, s->crews[i], now_ms);
+	}
+	for (size_t i = s->crew_count; i-- > 0;) {
+		if (is_old(s, s->crews[i]) && crew_is_gone(s->crews[i]))
+			crew_remove(s, i);
+	}
+	if (s->reload.wanted && s->reload.started_ms == 0 && s->serving != NULL &&
+		s->crew_count < CREWS_MAX)
+		reload_begin(s);
+}

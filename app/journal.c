@@ -1,0 +1,91 @@
+#include "app/journal.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "board/event_format.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ERR_LINE_MAX (ERR_FILE_MAX + ERR_TEXT_MAX + 64)
+
+void journal_event(const struct journal *j, struct event *e, bool direct)
+{
+	char line[EVENT_LINE_MAX];
+
+	e->role = ROLE_SUPERVISOR;
+	e->generation = j->generation;
+	e->real_ms = clock_real_ms();
+	event_emit(j->ring, e);
+	if (direct) {
+		size_t length = event_format(e, 0, j->format, line, sizeof line);
+
+		(void)write_all(STDERR_FILENO, line, length);
+	}
+}
+
+void journal_text(struct event *e, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(e->text, sizeof e->text, format, args);
+	va_end(args);
+	for (char *p = e->text; *p != '\0'; p++) {
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
+	}
+}
+
+void journal_report(const struct journal *j, const struct report *r)
+{
+	for (size_t i = 0; i < r->count && i < JOURNAL_REPORT_MAX; i++) {
+		bool warning = r->items[i].severity == SEVERITY_WARNING;
+		struct event e = {.kind = EVENT_NOTICE,
+			.level = (uint8_t)(warning ? LEVEL_WARNING : LEVEL_ERROR)};
+		char line[ERR_LINE_MAX];
+
+		err_format(&r->items[i], line, sizeof line);
+		journal_text(&e, "%s", line);
+		journal_event(j, &e, false);
+	}
+}
+
+void report_print(const struct report *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		char line[ERR_LINE_MAX];
+
+		err_format(&r->items[i], line, sizeof line);
+		(void)fprintf(stderr, "%s\n", line);
+	}
+	if (r->errors + r->warnings > r->count)
+		(void)fprintf(
+			stderr, "(and %zu more messages)\n", r->errors + r->warnings - r->count);
+}
+
+void report_text(const struct report *r, char *out, size_t size)
+{
+	const size_t tail = 40; /* "(and N more messages)" */
+	size_t used = 0, i;
+
+	out[0] = '\0';
+	for (i = 0; i < r->count; i++) {
+		char line[ERR_LINE_MAX];
+		size_t length;
+
+		err_format(&r->items[i], line, sizeof line);
+		length = strlen(line);
+		if (used + length + 1 + tail > size)
+			break;
+		memcpy(out + used, line, length);
+		used += length;
+		out[used++] = '\n';
+		out[used] = '\0';
+	}
+	if (r->errors + r->warnings > i)
+		(void)snprintf(out + used, size - used, "(and %zu more messages)\n",
+			r->errors + r->warnings - i);
+}

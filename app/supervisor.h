@@ -1,0 +1,159 @@
+/*
+ * The supervisor: one process, one thread, one poll() loop, no network traffic of its own.
+ *
+ * It owns what outlives a role: board, slots, listening sockets. A `crew` is one generation at work: its
+ * configuration compiled to slots, its sockets and folders, and its four processes.
+ *
+ *     supervisor.c    the loop: signals, links, the tick; start and stop
+ *     generations.c   the time line of a reload, and the rules that say who serves
+ *     process.c       one process: fork, messages, death, hanging
+ *     crew.c          what one generation holds, and giving it back
+ */
+#ifndef APP_SUPERVISOR_H
+#define APP_SUPERVISOR_H
+
+#include "app/control_socket.h"
+#include "app/folders.h"
+#include "app/journal.h"
+#include "app/privileges.h"
+#include "app/sockets.h"
+#include "board/generation.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define OLD_CREWS_MAX     8u                   /* the oldest is closed when there would be more */
+#define CREWS_MAX         (OLD_CREWS_MAX + 2u) /* and the serving one, and the next */
+#define READY_DEADLINE_MS 300000u              /* for loading zones and databases */
+#define STOP_MS           2000u                /* stop in order; killed after it */
+#define STOP_GRACE_MS     500u   /* on top of what a role bounds itself, before it is killed */
+#define DNS_DRAIN_MS      60000u /* an old dns leaves when its TCP connections are idle */
+#define RELEASE_MS        500u   /* from STOP until the sockets of a crew are given back */
+#define STOP_ALL_MS       10000u  /* whatever happens, the supervisor ends within this */
+#define TICK_MS           1000u
+#define REASON_MAX        256u /* octets with the NUL, as much as an event has */
+#define BACKOFF_FIRST_MS  100u /* a first crash costs nothing, a second this, then twice as much */
+#define BACKOFF_DNS_MS    1000u
+#define BACKOFF_MS        5000u
+#define BACKOFF_FORGET_MS 60000u /* a role that served so long starts with a clean slate */
+#define RELOAD_ANSWER_MS  30000u /* `reload` is answered at the latest so long after the switch */
+
+/* One role of one crew: a process, or the wait for one. */
+struct process {
+	enum role role;
+	enum role_state state; /* ABSENT: no process */
+	pid_t pid;
+	int link;         /* -1: none, or it was closed */
+	bool told_to_end; /* end of file was sent: it must end within STOP_MS */
+	uint64_t started_ms;
+	uint64_t served_ms;   /* since when it serves; 0 = it does not */
+	uint64_t deadline_ms; /* killed then; 0 = none */
+	uint64_t restart_ms;  /* ABSENT: started anew then; 0 = not */
+	uint32_t backoff_ms;  /* before the next restart but one */
+	uint32_t first_row, row_count;
+	uint64_t *beat_seen; /* [beat_count]: the value at the last tick */
+	uint8_t *beat_still; /* ticks for which it has not moved */
+	uint32_t beat_count;
+	char reason[REASON_MAX]; /* why it will have ended, as far as we know; "" = no idea yet */
+};
+
+struct crew {
+	uint32_t number;
+	struct conf *conf; /* shared with crews of the same configuration */
+	struct accounts accounts;
+	struct generation *generation;
+	struct socket_plan sockets;
+	struct folders folders;
+	struct control_socket *control; /* shared likewise */
+	int wake;
+	uint64_t release_ms; /* when the sockets are given back; 0 = not yet due */
+	bool released;
+	struct process process[ROLE_COUNT]; /* [ROLE_SUPERVISOR] is not used */
+};
+
+/* Rows of a sheet: which are given to a process. */
+struct rows {
+	bool used[BOARD_WORKERS_MAX];
+};
+
+/* Who waits for the end of a reload. */
+struct reload {
+	bool wanted;    /* one more is due, after the current one */
+	bool keep_conf; /* for a folder that was replaced: the configuration stays as it is */
+	char why[REASON_MAX];    /* of the current one */
+	char why_next[REASON_MAX];
+	unsigned asked_next;  /* LINK_RELOADs that wait for the one that is wanted */
+	unsigned asked;       /* LINK_RELOADs that wait for the current one */
+	uint64_t started_ms;  /* of the current one; 0 = none */
+	uint64_t switched_ms; /* the new crew serves since then; 0 = it does not yet */
+};
+
+struct supervisor {
+	const char *conf_file;
+	struct board board;
+	struct slots *slots;
+	struct sockets sockets;
+	struct rows dns_rows, balancer_rows;
+	struct journal journal;
+	struct crew *crews[CREWS_MAX]; /* oldest first */
+	size_t crew_count;
+	struct crew *serving; /* NULL before the first */
+	struct crew *next;    /* loading; NULL when there is none */
+	uint32_t last_number;
+	struct reload reload;
+	struct report report; /* what the crew that is being made has to say */
+	bool restored;        /* verdicts of the last run are on the board */
+	bool failed;          /* the first crew cannot serve */
+	bool stopping;
+	int signals;      /* signalfd */
+	uint64_t tick_ms; /* when the next tick is due */
+};
+
+/* Run until SIGTERM or SIGINT. Returns the exit code. */
+int supervisor_run(const char *conf_file);
+/* Before the first fork: the board as the last run left it, and no more capabilities than needed. */
+int supervisor_prepare(struct supervisor *s, const struct crew *first);
+
+/* ---- crew.c ---- */
+
+/* Everything a generation needs but its processes. -1 with all errors in `report`; nothing is left open then. */
+int crew_new(struct supervisor *s, struct conf *conf, struct crew **out, struct report *report);
+/* Give it all back. Its processes are gone. */
+void crew_free(struct supervisor *s, struct crew *c);
+/* It no longer listens: give its sockets back. */
+void crew_release_sockets(struct supervisor *s, struct crew *c);
+/* Has it any process, or the wait for one? */
+bool crew_is_gone(const struct crew *c);
+
+/* ---- roles.c ---- */
+
+/* Start the process of a role; a failure is an event, and another try comes with the back-off. */
+void process_start(struct supervisor *s, struct crew *c, enum role r);
+/* Read what it has to say. */
+void process_listen(struct supervisor *s, struct crew *c, enum role r);
+void process_go(struct supervisor *s, struct crew *c, enum role r);
+/* Drain, at most `drain_ms`. */
+void process_stop(struct process *p, uint64_t now_ms, uint64_t drain_ms);
+/* Stop in order within STOP_MS. */
+void process_end(struct process *p, uint64_t now_ms, const char *reason);
+void process_kill(struct process *p, const char *reason);
+/* It has ended with this status of waitpid(). */
+void process_ended(struct supervisor *s, struct crew *c, enum role r, int status);
+/* Once a second: does it hang? */
+void process_check_beats(struct supervisor *s, struct crew *c, enum role r);
+/* Its deadline and restart. */
+void process_check_times(struct supervisor *s, struct crew *c, enum role r);
+
+/* ---- generations.c ---- */
+
+/* The first crew. -1: s->report says why not. */
+int generations_start(struct supervisor *s);
+/* A new generation is wanted. */
+void generations_reload(struct supervisor *s, const char *why, bool keep_conf);
+/* Move everything on that can be moved on. */
+void generations_step(struct supervisor *s);
+/* Is a control process serving (so that events are logged)? */
+bool generations_control_serves(const struct supervisor *s);
+
+#endif
