@@ -31,8 +31,7 @@ static struct event_record *slot_of(const struct board *b, uint64_t sequence)
 	return &b->control->events[sequence % EVENT_PUBLIC_SIZE];
 }
 
-/* The first number of this board. */
-static uint64_t first_of(const struct board *b)
+uint64_t events_first(const struct board *b)
 {
 	return (b->supervisor->created_real_ms / 1000) << 20;
 }
@@ -44,7 +43,7 @@ uint64_t events_next(const struct board *b)
 
 uint64_t events_oldest(const struct board *b)
 {
-	uint64_t next = events_next(b), first = first_of(b);
+	uint64_t next = events_next(b), first = events_first(b);
 
 	return next - first > EVENT_PUBLIC_SIZE ? next - EVENT_PUBLIC_SIZE : first;
 }
@@ -105,8 +104,8 @@ static void repair(const struct board *b)
 	uint64_t copying = atomic_load(&sheet->copying), next = atomic_load(&sheet->next_sequence);
 	uint64_t source = copying >> POSITION_BITS;
 
-	if (next < first_of(b)) {
-		next = first_of(b);
+	if (next < events_first(b)) {
+		next = events_first(b);
 		atomic_store(&sheet->next_sequence, next);
 	}
 	if (source >= 1 && source <= ROLE_COUNT &&

@@ -34,7 +34,9 @@ size_t events_copy(struct copier *c, uint64_t now_ms);
 /* Control's own event: numbered at once. Sets real_ms, role, and generation. */
 void events_publish(struct copier *c, const struct event *e);
 
-/* The number the next event will get; the smallest that can still be read. Any thread. */
+/* This board's first number; the one that the next event will get; the smallest that can still be read.
+ * Any thread. */
+uint64_t events_first(const struct board *b);
 uint64_t events_next(const struct board *b);
 uint64_t events_oldest(const struct board *b);
 

@@ -171,3 +171,23 @@ void target_free(struct target *t)
 	free(t->endpoint);
 	*t = (struct target){0};
 }
+
+int target_filter(const struct conf *c, const char *pool, const char *endpoint, struct err *e)
+{
+	uint16_t p = pool[0] != '\0' ? conf_find_pool(c, pool) : CONF_NONE;
+	size_t first = 0, count = c->endpoint_count;
+
+	if (strlen(pool) > CONF_NAME_MAX || strlen(endpoint) > CONF_NAME_MAX)
+		return err_set(e, "a name has at most %u octets", CONF_NAME_MAX);
+	if (pool[0] != '\0' && p == CONF_NONE)
+		return unknown_pool(c, pool, e);
+	if (p != CONF_NONE) {
+		first = c->pools[p].first_endpoint;
+		count = c->pools[p].endpoint_count;
+	}
+	for (size_t i = first; i < first + count; i++) {
+		if (endpoint[0] == '\0' || strcmp(c->endpoints[i].name, endpoint) == 0)
+			return 0;
+	}
+	return unknown_endpoint(c, first, count, endpoint, endpoint, e);
+}

@@ -5,8 +5,6 @@
 #include "base/err.h"
 #include "conf/conf.h"
 
-#include <jansson.h>
-
 #define TARGET_MAX        (2 * CONF_NAME_MAX + 1) /* octets; POOL/ENDPOINT is the longest form */
 #define TARGET_CANDIDATES 16                      /* named in an error; more are counted */
 
@@ -18,5 +16,8 @@ struct target {
 /* 0; or -1 with `e`, which names the nearest known word or the candidates. */
 int target_resolve(const struct conf *c, const char *text, struct target *out, struct err *e);
 void target_free(struct target *t);
+
+/* Is there such a pool, and such an endpoint in it ("" = any)? 0; or -1 with `e` as above. */
+int target_filter(const struct conf *c, const char *pool, const char *endpoint, struct err *e);
 
 #endif

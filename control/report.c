@@ -1,0 +1,153 @@
+/* The read-only replies: status and zones. */
+#include "board/event_format.h"
+#include "board/snapshot.h"
+#include "control/server.h"
+#include "control/target.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+/* ---- status ---- */
+
+/* Leave only the endpoint, or all; false when the pool has none of it. */
+static bool keep_endpoint(json_t *pool, const char *endpoint)
+{
+	json_t *endpoints = json_object_get(pool, "endpoints"), *value;
+	const char *name;
+	void *next;
+
+	if (endpoint[0] == '\0')
+		return true;
+	json_object_foreach_safe(endpoints, next, name, value)
+	{
+		if (strcmp(name, endpoint) != 0)
+			(void)json_object_del(endpoints, name);
+	}
+	return json_object_size(endpoints) > 0;
+}
+
+static void keep(json_t *snapshot, const char *pool, const char *endpoint)
+{
+	json_t *pools = json_object_get(snapshot, "pools"), *value;
+	const char *name;
+	void *next;
+
+	json_object_foreach_safe(pools, next, name, value)
+	{
+		if ((pool[0] != '\0' && strcmp(name, pool) != 0) || !keep_endpoint(value, endpoint))
+			(void)json_object_del(pools, name);
+	}
+}
+
+json_t *report_status(struct control *c, const struct request *request, struct err *e)
+{
+	uint64_t now_ms = clock_mono_ms();
+	json_t *snapshot;
+
+	if (target_filter(c->generation->conf, request->pool, request->endpoint, e) < 0)
+		return NULL;
+	control_settle_time(c, now_ms);
+	snapshot = snapshot_take(c->board, c->generation, now_ms, clock_real_ms());
+	if (snapshot == NULL)
+		(void)err_set(e, "out of memory for the snapshot");
+	else
+		keep(snapshot, request->pool, request->endpoint);
+	return snapshot;
+}
+
+/* ---- zones ---- */
+
+static json_t *moment(uint64_t real_ms)
+{
+	return real_ms != 0 && real_ms <= INT64_MAX ? json_integer((json_int_t)real_ms)
+						    : json_null();
+}
+
+static json_t *text_or_null(const char *s, size_t size)
+{
+	return s[0] != '\0' ? json_escaped(s, size) : json_null();
+}
+
+static json_t *zone_json(const struct board_zone *z)
+{
+	bool served = (z->flags & ZONE_SERVED) != 0;
+	json_t *o = json_object();
+	int bad = 0;
+
+	bad |= json_object_set_new(o, "name", json_escaped(z->name, sizeof z->name));
+	bad |= json_object_set_new(o, "file", text_or_null(z->file, sizeof z->file));
+	bad |= json_object_set_new(o, "served", json_boolean(served));
+	bad |= json_object_set_new(o, "stale", json_boolean((z->flags & ZONE_STALE) != 0));
+	bad |= json_object_set_new(o, "serial", served ? json_integer(z->serial) : json_null());
+	bad |= json_object_set_new(o, "records", served ? json_integer(z->records) : json_null());
+	bad |= json_object_set_new(o, "loaded_ms", moment(z->loaded_real_ms));
+	bad |= json_object_set_new(o, "good_copy_ms", moment(z->good_real_ms));
+	bad |= json_object_set_new(o, "failed_ms", moment(z->failed_real_ms));
+	bad |= json_object_set_new(o, "error", text_or_null(z->error, sizeof z->error));
+	if (bad == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *database_json(const struct board_database *d)
+{
+	json_t *o = json_object();
+	int bad = 0;
+
+	bad |= json_object_set_new(o, "path", json_escaped(d->path, sizeof d->path));
+	bad |= json_object_set_new(o, "type", text_or_null(d->type, sizeof d->type));
+	bad |= json_object_set_new(o, "networks", json_integer(d->networks));
+	bad |= json_object_set_new(o, "loaded_ms", moment(d->loaded_real_ms));
+	bad |= json_object_set_new(o, "built_ms", moment(d->built_real_ms));
+	bad |= json_object_set_new(o, "failed_ms", moment(d->failed_real_ms));
+	bad |= json_object_set_new(o, "error", text_or_null(d->error, sizeof d->error));
+	if (bad == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static int add_zones(const struct board *b, json_t *zones)
+{
+	uint32_t count = atomic_load_explicit(&b->dns->zone_count, memory_order_acquire);
+
+	if (count > BOARD_ZONES_MAX)
+		count = BOARD_ZONES_MAX;
+	for (uint32_t i = 0; i < count; i++) {
+		struct board_zone z;
+
+		/* one that cannot be read is being written; its name is "" then */
+		(void)board_read_zone(b, i, &z);
+		if (z.name[0] != '\0' && json_array_append_new(zones, zone_json(&z)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_databases(const struct board *b, json_t *databases)
+{
+	for (uint32_t i = 0; i < BOARD_DATABASES_MAX; i++) {
+		struct board_database d;
+
+		(void)board_read_database(b, i, &d);
+		if (d.path[0] != '\0' && json_array_append_new(databases, database_json(&d)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+json_t *report_zones(const struct board *b, uint64_t real_ms)
+{
+	json_t *o = json_object(), *zones = json_array(), *databases = json_array();
+	int bad = add_zones(b, zones) | add_databases(b, databases);
+
+	bad |= json_object_set_new(o, "now_ms", moment(real_ms));
+	bad |= json_object_set_new(o, "zones", zones);
+	bad |= json_object_set_new(o, "databases", databases);
+	if (bad == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
