@@ -141,9 +141,10 @@ static void keep_last_good(struct view *v, const struct conf_pool *pool)
 		size_t region = e[i].region < nowhere ? e[i].region : nowhere;
 
 		for (unsigned f = 0; f < 2; f++) {
+			unsigned bit = 1u << f;
 			unsigned known =
-				((pool_serves >> f & 1u) != 0 ? LAST_GOOD_POOL : 0) |
-				((v->region_serves[region] >> f & 1u) != 0 ? LAST_GOOD_REGION : 0);
+				((pool_serves & bit) != 0 ? LAST_GOOD_POOL : 0) |
+				((v->region_serves[region] & bit) != 0 ? LAST_GOOD_REGION : 0);
 			unsigned serves = state[i].family[f].serving ? known : 0;
 
 			good[i][f] = (uint8_t)((good[i][f] & ~known) | serves);
