@@ -29,12 +29,19 @@
 #define CONF_NETWORKS_MAX  100000u
 #define CONF_DATABASES_MAX 16u
 #define CONF_BALANCERS_MAX 256u
-#define CONF_STEPS_MAX     8u   /* steps in one pool's `steer` */
-#define CONF_ANSWERS_MAX   16u  /* addresses in one DNS answer */
-#define CONF_WORKERS_MAX   64u  /* worker threads per address */
-#define CONF_NAME_MAX      63u  /* octets of a region's, pool's, endpoint's, check's name: [A-Za-z0-9_-] and inner dots */
-#define CONF_WEIGHT_MAX    65535u
-#define CONF_EXPECT_MAX    16u /* status ranges of one HTTP check */
+#define CONF_STEPS_MAX     8u  /* steps in one pool's `steer` */
+#define CONF_ANSWERS_MAX   16u /* addresses in one DNS answer */
+#define CONF_WORKERS_MAX   64u /* worker threads per address */
+#define CONF_NAME_MAX                                                                              \
+	63u /* octets of a region's, pool's, endpoint's, check's name: [A-Za-z0-9_-] and inner dots */
+#define CONF_WEIGHT_MAX   65535u
+#define CONF_EXPECT_MAX   16u /* status ranges of one HTTP check */
+#define CONF_RULES_MAX    512u /* codes one region serves; there are 250 countries and 7 continents */
+#define CONF_PATH_MAX     4095u /* octets of a path in the file system */
+#define CONF_SOCKET_MAX   107u  /* octets of the control socket's path: sockaddr_un, unix(7) */
+#define CONF_URL_PATH_MAX 1023u /* octets of an HTTP check's path */
+#define CONF_HOST_MAX     255u  /* octets of an HTTP check's Host */
+#define CONF_USER_MAX     23u   /* octets of `user`: roles append to it, accounts have at most 31 */
 
 #define CONF_NONE UINT16_MAX /* "no region", "no check", "no pool" where an index is expected */
 
@@ -68,7 +75,7 @@ struct conf_network {
 
 /* A file that is watched: its folder is opened before privileges are dropped. */
 struct conf_path {
-	const char *path; /* absolute, or relative to the working directory of conf_load() */
+	const char *path; /* absolute after conf_load(); no trailing slash */
 	struct conf_position position;
 };
 
@@ -81,45 +88,52 @@ struct conf_status_range {
 struct conf_check {
 	const char *name;
 	enum check_kind kind;
-	uint16_t port;     /* 1..65535 */
-	const char *path;  /* HTTP: starts with '/' ; else NULL */
-	const char *host;  /* HTTP: value of Host; NULL = the target's address and port */
+	uint16_t port;    /* 1..65535 */
+	const char *path; /* HTTP: starts with '/' ; else NULL */
+	const char *host; /* HTTP: value of Host; NULL = the target's address and port */
 	struct conf_status_range expect[CONF_EXPECT_MAX];
 	size_t expect_count;
 	uint32_t interval_ms, timeout_ms; /* timeout <= interval */
-	uint16_t fall, rise;              /* consecutive failures to go down, successes to come up; >= 1 */
-	uint8_t jitter_percent;           /* of the interval, either way: 0..50 */
+	uint16_t fall, rise;    /* consecutive failures to go down, successes to come up; >= 1 */
+	uint8_t jitter_percent; /* of the interval, either way: 0..50 */
 	struct conf_position position;
 };
 
 /* One step of a steering pipeline. Tier makers come first, then at most one selector. */
 enum steer_step { STEER_GEO, STEER_FAILOVER, STEER_WEIGHTED, STEER_ROUND_ROBIN };
 
-enum all_down_kind { ALL_DOWN_SERVE_ALL, ALL_DOWN_LAST_GOOD, ALL_DOWN_NODATA, ALL_DOWN_REFUSE, ALL_DOWN_POOL };
+enum all_down_kind {
+	ALL_DOWN_SERVE_ALL,
+	ALL_DOWN_LAST_GOOD,
+	ALL_DOWN_NODATA,
+	ALL_DOWN_REFUSE,
+	ALL_DOWN_POOL
+};
 
 struct conf_pool {
 	const char *name;
 	uint16_t check; /* CONF_NONE: never probed, always up unless overridden */
 	enum steer_step steps[CONF_STEPS_MAX];
 	size_t step_count;
-	uint16_t answers;         /* 1..CONF_ANSWERS_MAX */
-	uint32_t ttl_s;           /* 0..86400 */
-	uint32_t ttl_min_s;       /* <= ttl_s */
-	uint16_t min_serving;     /* serving endpoints a tier needs to win; >= 1 */
-	bool unknown_serves;      /* unknown: serve (true) or hold (false) */
+	uint16_t answers;     /* 1..CONF_ANSWERS_MAX */
+	uint32_t ttl_s;       /* 0..86400 */
+	uint32_t ttl_min_s;   /* <= ttl_s */
+	uint16_t min_serving; /* serving endpoints a tier needs to win; >= 1 */
+	bool unknown_serves;  /* unknown: serve (true) or hold (false) */
 	enum all_down_kind when_all_down;
-	uint16_t fallback_pool;   /* ALL_DOWN_POOL, else CONF_NONE; never part of a cycle */
+	uint16_t fallback_pool; /* ALL_DOWN_POOL, else CONF_NONE; never part of a cycle */
 	uint32_t first_endpoint, endpoint_count; /* in conf->endpoints; count >= 1 */
 	struct conf_position position;
 };
 
 struct conf_endpoint {
-	const char *name;         /* unique in its pool */
+	const char *name; /* unique in its pool */
 	uint16_t pool;
-	uint16_t region;          /* CONF_NONE when none is given */
-	struct addr address[2];   /* [0] IPv4, [1] IPv6; FAMILY_NONE where it has none; at least one */
-	uint16_t weight;          /* 0..CONF_WEIGHT_MAX */
-	uint16_t tier;            /* for `failover`: the lowest number is tried first; 1.. */
+	uint16_t region; /* CONF_NONE when none is given */
+	struct addr
+		address[2]; /* [0] IPv4, [1] IPv6; FAMILY_NONE where it has none; at least one */
+	uint16_t weight;    /* 0..CONF_WEIGHT_MAX */
+	uint16_t tier;      /* for `failover`: the lowest number is tried first; 1.. */
 	struct conf_position position;
 };
 
@@ -127,11 +141,11 @@ struct conf_balancer {
 	const char *name;
 	struct hostport listen;
 	uint16_t pool;
-	uint16_t port;                 /* of the endpoints */
-	uint32_t connect_timeout_ms;   /* for one endpoint */
-	uint32_t idle_timeout_ms;      /* neither side sent anything */
-	uint32_t drain_timeout_ms;     /* how long connections of an old generation may go on */
-	uint32_t max_connections;      /* of this listener, over all workers */
+	uint16_t port;               /* of the endpoints */
+	uint32_t connect_timeout_ms; /* for one endpoint */
+	uint32_t idle_timeout_ms;    /* neither side sent anything */
+	uint32_t drain_timeout_ms;   /* how long connections of an old generation may go on */
+	uint32_t max_connections;    /* of this listener, over all workers */
 	struct conf_position position;
 };
 
@@ -143,12 +157,18 @@ struct conf_listen {
 enum log_format { LOG_TEXT, LOG_JSON };
 enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARNING, LEVEL_ERROR };
 
+/* Names in strcmp order, so that finding one among thousands is a binary search. */
+struct conf_name {
+	const char *name;
+	uint32_t index;
+};
+
 struct conf {
 	struct arena arena; /* owns everything below */
 	const char *file;   /* as given to conf_load(), for messages */
 	struct conf_listen *listens;
-	size_t listen_count; /* >= 1 */
-	struct conf_path zones;        /* folder */
+	size_t listen_count;    /* >= 1 */
+	struct conf_path zones; /* folder */
 	struct conf_path *databases;
 	size_t database_count;
 	struct conf_network *networks; /* no prefix twice */
@@ -167,20 +187,24 @@ struct conf {
 		const char *socket; /* path */
 		struct conf_position position;
 	} control;
-	uint16_t workers; /* resolved: "auto" is the number of usable CPUs */
+	uint16_t workers;  /* resolved: "auto" is the number of usable CPUs */
 	const char *state; /* folder, or NULL: nothing outlives the supervisor */
 	const char *user;  /* account (prefix) for the roles when started as root */
 	struct {
 		enum log_format format;
 		enum log_level level;
 	} log;
+	/* for conf_find_*(): all regions, checks, pools; endpoints sorted within each pool's range */
+	struct conf_name *regions_by_name, *checks_by_name, *pools_by_name, *endpoints_by_name;
 };
 
-/* Read `file`; paths in it are taken relative to its folder. `*out` is set only when no error was
+/* Read `file`; paths in it are taken relative to its folder and come out absolute. `*out` is set only when no error was
  * reported (warnings are fine); free with conf_free(). -1 when there was an error: see `report`. */
 int conf_load(const char *file, struct conf **out, struct report *report);
-/* The same from memory, for tests and the fuzzer; `file` is the name used in messages. */
-int conf_parse(const char *file, const char *text, size_t length, struct conf **out, struct report *report);
+/* The same from memory, for tests and the fuzzer; `file` is the name used in messages, and paths are taken
+ * relative to its folder as it stands, so with "waymark.yaml" they stay relative. */
+int conf_parse(const char *file, const char *text, size_t length, struct conf **out,
+	struct report *report);
 void conf_free(struct conf *c);
 
 /* The words of the enums, as in the file: for printing, status and logs. */

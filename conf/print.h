@@ -9,6 +9,8 @@
 void conf_print(const struct conf *c, struct text *out);
 /* docs/configuration.md, from the schema table. */
 void conf_print_reference(struct text *out);
+/* The full example that stands in the reference. */
+extern const char conf_example[];
 /* JSON Schema (2020-12) for editors, from the schema table. */
 void conf_print_json_schema(struct text *out);
 
