@@ -212,8 +212,11 @@ static int compile_pool(struct builder *b, size_t index)
 	}
 	if (build_plan(b, pool, by_client, true, &out->all) < 0)
 		return -1;
-	out->region = out->all; /* cells are the same when regions are told apart anyway */
-	return by_client ? 0 : build_plan(b, pool, true, false, &out->region);
+	if (by_client) {
+		out->region = out->all; /* its cells tell regions apart anyway */
+		return 0;
+	}
+	return build_plan(b, pool, true, false, &out->region);
 }
 
 /* The scope of a chain is that of its longest link, whether or not a fallback is in force. A link without the asked
