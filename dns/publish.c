@@ -1,0 +1,248 @@
+#include "dns/publish.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool publish_is_owner(const struct server *s)
+{
+	return atomic_load(&s->board->dns->owner) == s->start->generation->number;
+}
+
+/* ---- rows of zones ---- */
+
+static int compare_file(const void *key, const void *element)
+{
+	const struct zone_file *const *f = element;
+
+	return strncmp(key, (*f)->name, sizeof((struct board_zone *)0)->file - 1);
+}
+
+static struct zone_file *find_file(const struct zone_files *zf, const char *name)
+{
+	struct zone_file **f = NULL;
+
+	if (zf->count > 0)
+		f = bsearch(name, zf->file, zf->count, sizeof zf->file[0], compare_file);
+	return f != NULL ? *f : NULL;
+}
+
+void publish_take_over(struct server *s, struct zone_files *zf)
+{
+	struct board_dns *dns = s->board->dns;
+	uint32_t count = atomic_load(&dns->zone_count);
+
+	atomic_store(&dns->owner, s->start->generation->number);
+	for (uint32_t row = 0; row < count && row < BOARD_ZONES_MAX; row++) {
+		struct board_zone old = {0};
+		struct zone_file *f = NULL;
+
+		if (board_read_zone(s->board, row, &old) && old.name[0] != '\0')
+			f = find_file(zf, old.file);
+		if (f != NULL && f->row == ZONE_ROW_NONE) {
+			f->row = row;
+			continue;
+		}
+		old = (struct board_zone){0};
+		board_write_zone(s->board, row, &old);
+	}
+}
+
+/* A row for `f`: its own, a free one, a new one, or none when the board is full. */
+static uint32_t find_row(struct server *s, struct zone_file *f)
+{
+	struct board_dns *dns = s->board->dns;
+	uint32_t count = atomic_load(&dns->zone_count);
+
+	if (f->row != ZONE_ROW_NONE)
+		return f->row;
+	if (count < BOARD_ZONES_MAX) {
+		atomic_store(&dns->zone_count, count + 1);
+		return f->row = count;
+	}
+	for (uint32_t row = 0; row < count; row++) {
+		if (dns->zone[row].name[0] == '\0') /* only this process writes it */
+			return f->row = row;
+	}
+	return ZONE_ROW_NONE;
+}
+
+/* The zone's name for people: its apex, or what the file's name says, without the last dot. */
+static void name_of(const struct zone_file *f, char *out, size_t size)
+{
+	char text[NAME_TEXT_MAX], origin[ZONE_ORIGIN_MAX];
+	const char *name = origin;
+	size_t length;
+
+	zone_file_origin(f, origin);
+	if (f->zone != NULL)
+		name = name_format(zone_apex(f->zone), text);
+	length = strlen(name);
+	(void)snprintf(out, size, "%.*s", (int)(length > 1 ? length - 1 : length), name);
+}
+
+static void describe(const struct zone_file *f, struct board_zone *row)
+{
+	*row = (struct board_zone){.loaded_real_ms = f->zone != NULL ? f->loaded_real_ms : 0,
+		.good_real_ms = f->copied_real_ms,
+		.failed_real_ms = f->error != NULL ? f->failed_real_ms : 0};
+	name_of(f, row->name, sizeof row->name);
+	(void)snprintf(row->file, sizeof row->file, "%s", f->name);
+	if (f->error != NULL)
+		(void)snprintf(row->error, sizeof row->error, "%s", f->error);
+	if (f->zone == NULL)
+		return;
+	row->serial = zone_serial(f->zone);
+	row->records = (uint32_t)zone_record_count(f->zone);
+	row->flags = ZONE_SERVED | (f->error != NULL || f->from_copy ? ZONE_STALE : 0);
+}
+
+/* ---- events ---- */
+
+static void emit(struct server *s, enum event_kind kind, enum log_level level, const char *object,
+	const char *from, const char *to, const char *text)
+{
+	struct event e = {.kind = (uint8_t)kind,
+		.level = (uint8_t)level,
+		.role = ROLE_DNS,
+		.generation = s->start->generation->number};
+
+	(void)snprintf(e.object, sizeof e.object, "%s", object);
+	(void)snprintf(e.from, sizeof e.from, "%s", from);
+	(void)snprintf(e.to, sizeof e.to, "%s", to);
+	(void)snprintf(e.text, sizeof e.text, "%s", text);
+	event_emit(board_ring(s->board, ROLE_DNS), &e);
+}
+
+static bool may_tell(struct publishing *p, bool error)
+{
+	if (p->events < ZONE_EVENTS_MAX) {
+		p->events++;
+		return true;
+	}
+	if (error)
+		p->untold_errors++;
+	else
+		p->untold_loads++;
+	return false;
+}
+
+static const char *state_word(uint32_t flags)
+{
+	if ((flags & ZONE_SERVED) == 0)
+		return "none";
+	return (flags & ZONE_STALE) != 0 ? "stale" : "serving";
+}
+
+static void tell_zone(struct server *s, const struct zone_file *f, const struct board_zone *old,
+	const struct board_zone *new)
+{
+	const char *from = state_word(old->flags), *to = state_word(new->flags);
+	char text[512];
+
+	if (f->error != NULL) {
+		if (f->zone != NULL)
+			(void)snprintf(text, sizeof text, "%.180s; serial %u stays in service",
+				f->error, new->serial);
+		else
+			(void)snprintf(
+				text, sizeof text, "%.180s; its names get SERVFAIL", f->error);
+		emit(s, EVENT_ZONE, LEVEL_ERROR, new->name, from, to, text);
+		return;
+	}
+	(void)snprintf(text, sizeof text, "loaded %s: serial %u, %u records", new->file,
+		new->serial, new->records);
+	emit(s, EVENT_ZONE, LEVEL_INFO, new->name, from, to, text);
+	if (f->warning != NULL)
+		emit(s, EVENT_ZONE, LEVEL_WARNING, new->name, "", "", f->warning);
+	else if (old->serial == new->serial && (old->flags & ZONE_SERVED) != 0 &&
+		 old->error[0] == '\0')
+		emit(s, EVENT_ZONE, LEVEL_WARNING, new->name, "", "",
+			"the content changed and the serial did not");
+}
+
+/* Would the same thing be told again, by a restarted role or a new generation? */
+static bool is_known(const struct board_zone *old, const struct board_zone *new)
+{
+	return old->name[0] != '\0' && old->serial == new->serial && old->records == new->records &&
+	       old->flags == new->flags &&strcmp(old->error, new->error) == 0 &&
+	       strcmp(old->name, new->name) == 0;
+}
+
+void publish_zone(struct server *s, struct publishing *p, struct zone_file *f)
+{
+	struct board_zone old = {0}, new;
+	bool first = f->row != ZONE_ROW_NONE && !f->told;
+	uint32_t row = find_row(s, f);
+
+	describe(f, &new);
+	if (row != ZONE_ROW_NONE) {
+		if (!board_read_zone(s->board, row, &old))
+			old = (struct board_zone){0};
+		board_write_zone(s->board, row, &new);
+	}
+	if (f->news && !(first && is_known(&old, &new)) && may_tell(p, f->error != NULL))
+		tell_zone(s, f, &old, &new);
+	f->news = false;
+	f->told = true;
+}
+
+void publish_zone_removed(struct server *s, struct publishing *p, struct zone_file *f)
+{
+	const struct board_zone empty = {0};
+	struct board_zone old = {0};
+	char name[256];
+
+	name_of(f, name, sizeof name);
+	if (f->row != ZONE_ROW_NONE) {
+		if (board_read_zone(s->board, f->row, &old) && old.name[0] != '\0')
+			(void)snprintf(name, sizeof name, "%s", old.name);
+		board_write_zone(s->board, f->row, &empty);
+	}
+	if (may_tell(p, false))
+		emit(s, EVENT_ZONE, LEVEL_INFO, name, state_word(old.flags), "none",
+			"its file was removed");
+}
+
+void publish_rest(struct server *s, const struct publishing *p)
+{
+	char text[128];
+
+	atomic_fetch_add(&s->board->dns->zones_moved, 1);
+	if (p->untold_loads + p->untold_errors == 0)
+		return;
+	(void)snprintf(text, sizeof text,
+		"%u more zones changed, %u more have errors: see `waymark zones`", p->untold_loads,
+		p->untold_errors);
+	emit(s, EVENT_ZONE, p->untold_errors > 0 ? LEVEL_ERROR : LEVEL_INFO, "", "", "", text);
+}
+
+void publish_database(struct server *s, size_t index, const struct geo_file *f)
+{
+	struct board_database row = {.networks = f->info.networks,
+		.loaded_real_ms = f->served ? f->loaded_real_ms : 0,
+		.built_real_ms = f->info.built_s * 1000,
+		.failed_real_ms = f->error.text[0] != '\0' ? f->failed_real_ms : 0};
+	const char *path = s->conf->databases[index].path;
+	char text[ERR_FILE_MAX + ERR_TEXT_MAX];
+	struct board_database old;
+
+	(void)snprintf(row.path, sizeof row.path, "%s", path);
+	(void)snprintf(row.type, sizeof row.type, "%s", f->info.type);
+	if (f->error.text[0] != '\0')
+		err_format(&f->error, row.error, sizeof row.error);
+	if (!board_read_database(s->board, (uint32_t)index, &old))
+		old = (struct board_database){0};
+	board_write_database(s->board, (uint32_t)index, &row);
+	if (strcmp(old.path, row.path) == 0 && strcmp(old.error, row.error) == 0 &&
+		old.networks == row.networks && old.built_real_ms == row.built_real_ms)
+		return; /* told by the process before this one */
+	if (row.error[0] != '\0') {
+		(void)snprintf(text, sizeof text, "%.200s; %s", row.error,
+			f->served ? "the old data stay in service" : "answers do without it");
+		emit(s, EVENT_DATABASE, LEVEL_ERROR, path, "", f->served ? "stale" : "none", text);
+		return;
+	}
+	(void)snprintf(text, sizeof text, "loaded: %s, %u networks", row.type, row.networks);
+	emit(s, EVENT_DATABASE, LEVEL_INFO, path, "", "serving", text);
+}

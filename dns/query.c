@@ -1,0 +1,245 @@
+#include "dns/query.h"
+
+#include "base/wire.h"
+#include "zones/zone.h"
+
+#define EDNS_DO       0x8000u
+#define OPT_TAIL_SIZE 10u /* type, class, TTL, RDLENGTH of any record */
+#define TYPE_TKEY     249u
+#define TYPE_MAILB    253u
+#define TYPE_MAILA    254u
+
+#define SUBNET_IPV4 1u /* address family numbers of IANA, as RFC 7871 uses them */
+#define SUBNET_IPV6 2u
+
+static enum query_action error(struct query *q, enum rcode rcode)
+{
+	q->rcode = (uint16_t)rcode;
+	return QUERY_ERROR;
+}
+
+/* One client-subnet option of `length` octets; -1 when RFC 7871, 6 and 7.1.2, forbid it. */
+static int parse_subnet(struct query *q, const uint8_t *p, size_t length)
+{
+	struct query_subnet *s = &q->subnet;
+	unsigned bits, spare;
+
+	if (q->has_subnet || length < 4)
+		return -1;
+	s->family = load_u16(p);
+	s->source = p[2];
+	if (p[3] != 0) /* the scope is the server's to set */
+		return -1;
+	bits = s->family == SUBNET_IPV4 ? 32 : s->family == SUBNET_IPV6 ? 128 : 0;
+	if (s->source > bits || s->family > SUBNET_IPV6)
+		return -1;
+	s->octets = (uint8_t)((s->source + 7u) / 8u);
+	if (length != 4u + s->octets)
+		return -1;
+	memset(s->address, 0, sizeof s->address);
+	memcpy(s->address, p + 4, s->octets);
+	spare = s->octets * 8u - s->source;
+	if (spare > 0 && (s->address[s->octets - 1] & ((1u << spare) - 1)) != 0)
+		return -1;
+	q->has_subnet = true;
+	return 0;
+}
+
+/* The options of an OPT record; unknown ones are ignored (RFC 6891, 6.1.2). */
+static int parse_options(struct query *q, struct reader *r)
+{
+	while (reader_left(r) > 0) {
+		uint16_t code = get_u16(r);
+		uint16_t length = get_u16(r);
+		const uint8_t *data = get_bytes(r, length);
+
+		if (r->failed)
+			return -1;
+		if (code == OPTION_SUBNET && parse_subnet(q, data, length) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Move past an owner name, which may end in a pointer; only its end matters. */
+static void skip_name(struct reader *r)
+{
+	size_t total = 0;
+
+	while (!r->failed) {
+		uint8_t length = get_u8(r);
+
+		if (length == 0)
+			return;
+		if (length >= 0xc0) {
+			(void)get_u8(r);
+			return;
+		}
+		total += 1u + length;
+		if (length > 63 || total >= NAME_WIRE_MAX)
+			r->failed = true;
+		(void)get_bytes(r, length);
+	}
+}
+
+/* A name without pointers in front of `r`, or NULL (and failed). */
+static const uint8_t *plain_name(struct reader *r)
+{
+	const uint8_t *start = r->at;
+
+	skip_name(r);
+	if (r->failed)
+		return NULL;
+	for (const uint8_t *p = start; p < r->at; p += 1u + *p) {
+		if (*p > 63)
+			r->failed = true;
+		if (*p == 0 || *p > 63)
+			break;
+	}
+	return r->failed ? NULL : start;
+}
+
+/* The TSIG record's fields, as far as its refusal repeats them. */
+static int parse_tsig(struct query *q, const uint8_t *owner, const uint8_t *end, struct reader *r)
+{
+	struct reader key = {owner, end, false};
+	uint16_t mac_size, other_size;
+
+	q->tsig.key = plain_name(&key);
+	q->tsig.algorithm = plain_name(r);
+	q->tsig.signed_time = get_bytes(r, 8);
+	mac_size = get_u16(r);
+	(void)get_bytes(r, mac_size);
+	(void)get_bytes(r, 4); /* original id, error */
+	other_size = get_u16(r);
+	(void)get_bytes(r, other_size);
+	if (key.failed || r->failed || reader_left(r) > 0)
+		return -1;
+	q->has_tsig = true;
+	return 0;
+}
+
+/* One record of the additional section. -1: malformed. */
+static int parse_additional(struct query *q, struct reader *r, uint8_t *version)
+{
+	const uint8_t *owner = r->at, *tail;
+	struct reader rdata;
+	uint16_t type, rdlength;
+
+	if (q->has_tsig) /* it must be the last (RFC 8945, 5.1) */
+		return -1;
+	if (reader_left(r) > 0 && *r->at == 0)
+		r->at++; /* the root: OPT's owner, by far the most frequent */
+	else
+		skip_name(r);
+	tail = get_bytes(r, OPT_TAIL_SIZE);
+	if (tail == NULL)
+		return -1;
+	type = load_u16(tail);
+	rdlength = load_u16(tail + 8);
+	rdata.at = get_bytes(r, rdlength);
+	if (rdata.at == NULL)
+		return -1;
+	rdata.end = rdata.at + rdlength;
+	rdata.failed = false;
+	if (type == TYPE_TSIG)
+		return parse_tsig(q, owner, tail, &rdata);
+	if (type != TYPE_OPT)
+		return 0;
+	if (q->edns || *owner != 0) /* a second OPT (RFC 6891, 6.1.1), or one with a name */
+		return -1;
+	q->edns = true;
+	q->payload = load_u16(tail + 2);
+	if (q->payload < UDP_PAYLOAD_PLAIN)
+		q->payload = UDP_PAYLOAD_PLAIN;
+	if (q->payload > UDP_PAYLOAD_MAX)
+		q->payload = UDP_PAYLOAD_MAX;
+	*version = tail[5];
+	q->dnssec_ok = (load_u16(tail + 6) & EDNS_DO) != 0;
+	return *version == 0 ? parse_options(q, &rdata) : 0;
+}
+
+/* What type and class alone decide, once the packet is known to be sound. */
+static enum query_action judge_question(struct query *q)
+{
+	if (q->class != DNS_CLASS_IN)
+		return error(q, RCODE_REFUSED);
+	if (q->type < 128 && q->type != TYPE_OPT && q->type != 0)
+		return QUERY_ANSWER;
+	switch (q->type) {
+	case TYPE_AXFR:
+	case TYPE_IXFR: q->transfer = true; return error(q, RCODE_REFUSED);
+	case 0:
+	case TYPE_OPT:
+	case TYPE_TKEY:
+	case TYPE_TSIG: return error(q, RCODE_FORMERR); /* no data has such a type */
+	case TYPE_MAILA:
+	case TYPE_MAILB: return error(q, RCODE_NOTIMP); /* obsolete (RFC 1035, 3.2.3) */
+	default: return QUERY_ANSWER;
+	}
+}
+
+/* The question at the reader; -1 when it is not sound. */
+static int parse_question(struct query *q, struct reader *r)
+{
+	const uint8_t *start = r->at;
+	size_t used = dname_from_wire(&q->name, start, reader_left(r));
+
+	if (used == 0)
+		return -1;
+	r->at += used;
+	q->type = get_u16(r);
+	q->class = get_u16(r);
+	if (r->failed)
+		return -1;
+	q->question_size = (uint16_t)(r->at - start);
+	return 0;
+}
+
+enum query_action query_parse(struct query *q, const uint8_t *packet, size_t length)
+{
+	struct reader r = {packet + DNS_HEADER_SIZE, packet + length, false};
+	uint8_t version = 0;
+	uint16_t additional;
+
+	if (length < DNS_HEADER_SIZE || (packet[2] & 0x80) != 0)
+		return QUERY_DROP;
+	q->packet = packet;
+	q->id = load_u16(packet);
+	q->flags = load_u16(packet + 2);
+	q->type = q->class = q->question_size = q->rcode = 0;
+	q->payload = UDP_PAYLOAD_PLAIN;
+	q->edns = q->dnssec_ok = q->has_subnet = q->has_tsig = q->transfer = false;
+	if ((q->flags & FLAG_OPCODE) != 0)
+		return error(q, RCODE_NOTIMP);
+	if (load_u16(packet + 4) != 1) /* RFC 9619 */
+		return error(q, RCODE_FORMERR);
+	if (parse_question(q, &r) < 0)
+		return error(q, RCODE_FORMERR);
+	if (q->type == TYPE_IXFR) /* carries an SOA in its authority section: refused unread */
+		return judge_question(q);
+	if (load_u32(packet + 6) != 0) /* answers or authority in a question */
+		return error(q, RCODE_FORMERR);
+	for (additional = load_u16(packet + 10); additional > 0; additional--) {
+		if (parse_additional(q, &r, &version) < 0)
+			return error(q, RCODE_FORMERR);
+	}
+	if (reader_left(&r) > 0)
+		return error(q, RCODE_FORMERR);
+	if (q->edns && version != 0)
+		return error(q, RCODE_BADVERS);
+	if (q->has_tsig)
+		return error(q, RCODE_NOTAUTH);
+	return judge_question(q);
+}
+
+struct addr query_subnet_address(const struct query *q)
+{
+	struct addr a = {.family = FAMILY_NONE};
+
+	if (!q->has_subnet || q->subnet.source == 0)
+		return a;
+	a.family = q->subnet.family == SUBNET_IPV4 ? FAMILY_IPV4 : FAMILY_IPV6;
+	memcpy(a.bytes, q->subnet.address, sizeof a.bytes);
+	return a;
+}

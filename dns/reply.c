@@ -1,0 +1,433 @@
+#include "dns/reply.h"
+
+#include "base/wire.h"
+
+#include <string.h>
+
+#define OPT_SIZE          11u /* root, type, class, TTL, RDLENGTH */
+#define RECORD_HEAD_SIZE  12u /* of zone wire: pointer, type, class, TTL, RDLENGTH */
+#define RECORD_FIXED_SIZE 10u /* the same without the owner */
+#define TSIG_RDATA_FIXED  16u /* time 6, fudge 2, MAC size 2, id 2, error 2, other size 2 */
+#define SOA_TAIL_SIZE     20u /* serial, refresh, retry, expire, minimum */
+
+/* What OPT will take without an extended error, which goes in only when there is room. */
+static size_t opt_size(const struct query *q)
+{
+	if (!q->edns)
+		return 0;
+	return OPT_SIZE + (q->has_subnet ? 8u + q->subnet.octets : 0u);
+}
+
+static size_t tsig_size(const struct query *q)
+{
+	if (!q->has_tsig)
+		return 0;
+	return name_length(q->tsig.key) + RECORD_FIXED_SIZE + name_length(q->tsig.algorithm) +
+	       TSIG_RDATA_FIXED;
+}
+
+void reply_begin(struct reply *r, const struct query *q, uint8_t *out, size_t size)
+{
+	size_t head = DNS_HEADER_SIZE + q->question_size;
+
+	r->base = out;
+	r->limit = out + size;
+	r->at = out + head;
+	r->tsig_size = (uint16_t)tsig_size(q);
+	if (head + opt_size(q) + r->tsig_size > size)
+		r->tsig_size = 0;
+	r->end = r->limit - opt_size(q) - r->tsig_size;
+	r->query = q;
+	r->count[0] = r->count[1] = r->count[2] = 0;
+	r->rcode = RCODE_NOERROR;
+	r->authoritative = r->truncated = r->compressing = false;
+	r->scope = 0;
+	r->ede_code = -1;
+	r->ede_text = NULL;
+	if (q->question_size > 0)
+		memcpy(out + DNS_HEADER_SIZE, q->packet + DNS_HEADER_SIZE, q->question_size);
+}
+
+/* ---- names ---- */
+
+static inline unsigned label_hash(unsigned hash, const uint8_t *label)
+{
+	for (unsigned i = 0; i <= label[0]; i++)
+		hash = (hash ^ (label[i] | 0x20u)) * 0x01000193u; /* FNV-1a over folded octets */
+	return hash;
+}
+
+static inline unsigned slot_of(unsigned hash)
+{
+	return (hash ^ hash >> 15) % COMPRESS_SLOTS;
+}
+
+static bool label_equal(const uint8_t *a, const uint8_t *b)
+{
+	for (unsigned i = 0; i <= a[0]; i++) {
+		uint8_t x = a[i], y = b[i];
+
+		if (x == y)
+			continue;
+		if ((x ^ y) != 0x20 || (uint8_t)((x | 0x20) - 'a') > 'z' - 'a')
+			return false;
+	}
+	return true;
+}
+
+/* Does the name written at offset `at` equal `name`? A slot may be stale after an RRset was taken back, so this trusts
+ * nothing: it reads written octets only, and pointers must go backwards. */
+static bool written_equal(const struct reply *r, size_t at, const uint8_t *name)
+{
+	size_t written = (size_t)(r->at - r->base);
+
+	for (;;) {
+		uint8_t length;
+
+		if (at >= written)
+			return false;
+		length = r->base[at];
+		if (length >= 0xc0) {
+			size_t target;
+
+			if (at + 1 >= written)
+				return false;
+			target = load_u16(r->base + at) & POINTER_MAX;
+			if (target >= at)
+				return false;
+			at = target;
+			continue;
+		}
+		if (length != name[0] || at + 1 + length > written ||
+			!label_equal(r->base + at, name))
+			return false;
+		if (length == 0)
+			return true;
+		at += 1u + length;
+		name += 1u + length;
+	}
+}
+
+/* Remember the suffixes of the question's name: all others are compared with them first. */
+static void compress_start(struct reply *r)
+{
+	const struct dname *name = &r->query->name;
+	unsigned hash = 0;
+
+	memset(r->slot, 0, sizeof r->slot);
+	r->compressing = true;
+	for (unsigned i = name->labels; i-- > 0;) {
+		hash = label_hash(hash, name->wire + name->offset[i]);
+		r->slot[slot_of(hash)] = (uint16_t)(DNS_HEADER_SIZE + name->offset[i]);
+	}
+}
+
+/*
+ * Write a name, compressed against what was written before. *at (may be NULL) gets the offset where the same name can be
+ * found, 0 when it is beyond a pointer's reach. False when it does not fit.
+ */
+static bool put_name(struct reply *r, const uint8_t *name, uint16_t *at)
+{
+	uint8_t offset[NAME_LABELS_MAX + 1];
+	uint16_t slot[NAME_LABELS_MAX + 1];
+	unsigned labels = 0, hash = 0, end = 0, keep, found = 0;
+	size_t here = (size_t)(r->at - r->base);
+
+	if (!r->compressing)
+		compress_start(r);
+	for (; name[end] != 0; end += 1u + name[end])
+		offset[labels++] = (uint8_t)end;
+	for (unsigned i = labels; i-- > 0;) {
+		hash = label_hash(hash, name + offset[i]);
+		slot[i] = (uint16_t)slot_of(hash);
+	}
+	for (keep = 0; keep < labels; keep++) { /* the longest suffix that is there */
+		found = r->slot[slot[keep]];
+		if (found != 0 && written_equal(r, found, name + offset[keep]))
+			break;
+		found = 0;
+	}
+	end = keep < labels ? offset[keep] : end;
+	if (end + (found != 0 ? 2u : 1u) > (size_t)(r->end - r->at))
+		return false;
+	memcpy(r->at, name, end);
+	r->at += end;
+	if (found != 0) {
+		store_u16(r->at, (uint16_t)(0xc000u | found));
+		r->at += 2;
+	} else {
+		*r->at++ = 0;
+	}
+	for (unsigned i = 0; i < keep; i++) {
+		if (here + offset[i] <= POINTER_MAX) /* what lies further cannot be pointed at */
+			r->slot[slot[i]] = (uint16_t)(here + offset[i]);
+	}
+	if (at != NULL)
+		*at = keep == 0 && found != 0 ? (uint16_t)found
+		      : here <= POINTER_MAX   ? (uint16_t)here
+					      : 0;
+	return true;
+}
+
+static bool put_owner(struct reply *r, struct owner *owner)
+{
+	if (owner->at == 0)
+		return put_name(r, owner->wire, &owner->at);
+	if (r->end - r->at < 2)
+		return false;
+	store_u16(r->at, (uint16_t)(0xc000u | owner->at));
+	r->at += 2;
+	return true;
+}
+
+/* ---- records ---- */
+
+/* One record of zone wire at `wire`, with compressed names in its RDATA where its type allows that. */
+static bool put_record(
+	struct reply *r, const uint8_t *wire, struct rdata_names names, struct owner *owner)
+{
+	size_t rdlength = load_u16(wire + 10), plain = rdlength;
+	const uint8_t *rdata = wire + RECORD_HEAD_SIZE, *end = rdata + rdlength;
+	uint8_t *head;
+
+	if (!put_owner(r, owner))
+		return false;
+	if (names.compressible)
+		plain = names.first_offset;
+	if (RECORD_FIXED_SIZE + plain > (size_t)(r->end - r->at))
+		return false;
+	head = r->at;
+	memcpy(head, wire + 2, RECORD_FIXED_SIZE);
+	memcpy(head + RECORD_FIXED_SIZE, rdata, plain);
+	r->at += RECORD_FIXED_SIZE + plain;
+	rdata += plain;
+	if (!names.compressible)
+		return true;
+	for (unsigned i = 0; i < names.count; i++) {
+		if (!put_name(r, rdata, NULL))
+			return false;
+		rdata += name_length(rdata);
+	}
+	if (end - rdata > r->end - r->at)
+		return false;
+	memcpy(r->at, rdata, (size_t)(end - rdata));
+	r->at += end - rdata;
+	store_u16(head + 8, (uint16_t)(r->at - head - RECORD_FIXED_SIZE));
+	return true;
+}
+
+static const uint8_t *next_record(const uint8_t *wire)
+{
+	return wire + RECORD_HEAD_SIZE + load_u16(wire + 10);
+}
+
+/* Record number `index` of the set. */
+static const uint8_t *record_at(const struct rrset *set, unsigned index)
+{
+	const uint8_t *wire = set->wire;
+
+	while (index-- > 0)
+		wire = next_record(wire);
+	return wire;
+}
+
+/* The common case: owner is the question, nothing to compress. */
+static bool copy_set(struct reply *r, const struct rrset *set, unsigned first)
+{
+	const uint8_t *middle = record_at(set, first);
+	size_t tail = (size_t)(set->wire + set->length - middle);
+
+	if (set->length > (size_t)(r->end - r->at))
+		return false;
+	memcpy(r->at, middle, tail);
+	memcpy(r->at + tail, set->wire, set->length - tail);
+	r->at += set->length;
+	return true;
+}
+
+bool reply_add(struct reply *r, enum section s, const struct rrset *set, const struct owner *owner,
+	unsigned first)
+{
+	struct rdata_names names = rdata_names(set->type);
+	struct owner whose = *owner;
+	uint8_t *start = r->at;
+	const uint8_t *wire;
+
+	if (whose.at == OWNER_QUESTION && !names.compressible) {
+		if (!copy_set(r, set, first))
+			return false;
+		r->count[s] = (uint16_t)(r->count[s] + set->count);
+		return true;
+	}
+	wire = record_at(set, first);
+	for (unsigned i = 0; i < set->count; i++) {
+		if (first + i == set->count)
+			wire = set->wire;
+		if (!put_record(r, wire, names, &whose)) {
+			r->at = start;
+			return false;
+		}
+		wire = next_record(wire);
+	}
+	r->count[s] = (uint16_t)(r->count[s] + set->count);
+	return true;
+}
+
+bool reply_add_record(struct reply *r, enum section s, const struct owner *owner, uint16_t type,
+	uint32_t ttl_s, const void *rdata, size_t length)
+{
+	struct owner whose = *owner;
+	uint8_t *start = r->at;
+
+	if (!put_owner(r, &whose) || RECORD_FIXED_SIZE + length > (size_t)(r->end - r->at)) {
+		r->at = start;
+		return false;
+	}
+	store_u16(r->at, type);
+	store_u16(r->at + 2, DNS_CLASS_IN);
+	store_u32(r->at + 4, ttl_s);
+	store_u16(r->at + 8, (uint16_t)length);
+	memcpy(r->at + RECORD_FIXED_SIZE, rdata, length);
+	r->at += RECORD_FIXED_SIZE + length;
+	r->count[s]++;
+	return true;
+}
+
+bool reply_add_cname(struct reply *r, const struct owner *owner, uint32_t ttl_s,
+	const uint8_t *target, uint16_t *target_at)
+{
+	uint8_t *start = r->at, *head;
+
+	if (!reply_add_record(r, SECTION_ANSWER, owner, TYPE_CNAME, ttl_s, "", 0))
+		return false;
+	head = r->at - 2;
+	if (!put_name(r, target, target_at)) {
+		r->at = start;
+		r->count[SECTION_ANSWER]--;
+		return false;
+	}
+	store_u16(head, (uint16_t)(r->at - head - 2));
+	return true;
+}
+
+void reply_cap_soa(uint8_t *start, uint32_t ttl_s)
+{
+	uint8_t *p = start, *minimum;
+
+	while (*p != 0 && *p < 0xc0)
+		p += 1u + *p;
+	p += *p == 0 ? 1 : 2;
+	minimum = p + RECORD_FIXED_SIZE + load_u16(p + 8) - 4;
+	if (load_u32(p + 4) > ttl_s)
+		store_u32(p + 4, ttl_s);
+	if (load_u32(minimum) > ttl_s)
+		store_u32(minimum, ttl_s);
+}
+
+/* ---- the whole ---- */
+
+void reply_empty(struct reply *r, enum rcode rcode)
+{
+	r->at = r->base + DNS_HEADER_SIZE + r->query->question_size;
+	r->count[0] = r->count[1] = r->count[2] = 0;
+	r->rcode = (uint16_t)rcode;
+	r->scope = 0;
+}
+
+void reply_truncate(struct reply *r)
+{
+	reply_empty(r, (enum rcode)r->rcode);
+	r->truncated = true;
+}
+
+/* A client subnet goes back as it came, with the scope (RFC 7871, 7.2.1); 0 to a client that sent source 0. */
+static uint8_t *put_subnet(uint8_t *p, const struct reply *r)
+{
+	const struct query_subnet *s = &r->query->subnet;
+
+	store_u16(p, OPTION_SUBNET);
+	store_u16(p + 2, (uint16_t)(4 + s->octets));
+	store_u16(p + 4, s->family);
+	p[6] = s->source;
+	p[7] = s->source > 0 ? r->scope : 0;
+	memcpy(p + 8, s->address, s->octets);
+	return p + 8 + s->octets;
+}
+
+static void put_opt(struct reply *r, uint8_t *limit)
+{
+	const struct query *q = r->query;
+	uint8_t *p = r->at, *options = p + OPT_SIZE;
+
+	p[0] = 0;
+	store_u16(p + 1, TYPE_OPT);
+	store_u16(p + 3, UDP_PAYLOAD_MAX);
+	p[5] = (uint8_t)(r->rcode >> 4);
+	p[6] = 0; /* version */
+	store_u16(p + 7, q->dnssec_ok ? 0x8000u : 0);
+	if (q->has_subnet)
+		options = put_subnet(options, r);
+	if (r->ede_code >= 0) {
+		size_t length = strnlen(r->ede_text, EDE_TEXT_MAX);
+
+		if (6 + length <= (size_t)(limit - options)) {
+			store_u16(options, OPTION_EDE);
+			store_u16(options + 2, (uint16_t)(2 + length));
+			store_u16(options + 4, (uint16_t)r->ede_code);
+			memcpy(options + 6, r->ede_text, length);
+			options += 6 + length;
+		}
+	}
+	store_u16(p + 9, (uint16_t)(options - p - OPT_SIZE));
+	r->at = options;
+	r->count[SECTION_ADDITIONAL]++;
+}
+
+/* The refusal of a signed query: unsigned, BADKEY (RFC 8945, 5.2.1 and 5.3.2). */
+static void put_tsig(struct reply *r)
+{
+	const struct query *q = r->query;
+	size_t key = name_length(q->tsig.key), algorithm = name_length(q->tsig.algorithm);
+	uint8_t *p = r->at;
+
+	memcpy(p, q->tsig.key, key);
+	p += key;
+	store_u16(p, TYPE_TSIG);
+	store_u16(p + 2, DNS_CLASS_ANY);
+	store_u32(p + 4, 0);
+	store_u16(p + 8, (uint16_t)(algorithm + TSIG_RDATA_FIXED));
+	p += RECORD_FIXED_SIZE;
+	memcpy(p, q->tsig.algorithm, algorithm);
+	p += algorithm;
+	memcpy(p, q->tsig.signed_time, 8);
+	store_u16(p + 8, 0);
+	store_u16(p + 10, q->id);
+	store_u16(p + 12, TSIG_BADKEY);
+	store_u16(p + 14, 0);
+	r->at = p + TSIG_RDATA_FIXED;
+	r->count[SECTION_ADDITIONAL]++;
+}
+
+size_t reply_end(struct reply *r)
+{
+	const struct query *q = r->query;
+	uint16_t flags = (uint16_t)(FLAG_QR | (q->flags & (FLAG_OPCODE | FLAG_RD | FLAG_CD)) |
+				    (r->rcode & 15u));
+	uint8_t *base = r->base;
+
+	if (q->edns)
+		put_opt(r, r->limit - r->tsig_size);
+	if (r->tsig_size > 0)
+		put_tsig(r);
+	if (r->authoritative)
+		flags |= FLAG_AA;
+	if (r->truncated)
+		flags |= FLAG_TC;
+	store_u16(base, q->id);
+	store_u16(base + 2, flags);
+	store_u16(base + 4, q->question_size > 0);
+	store_u16(base + 6, r->count[SECTION_ANSWER]);
+	store_u16(base + 8, r->count[SECTION_AUTHORITY]);
+	store_u16(base + 10, r->count[SECTION_ADDITIONAL]);
+	return (size_t)(r->at - base);
+}

@@ -1,0 +1,34 @@
+/*
+ * One packet in, one reply out: what UDP, TCP and `ask` have in common.
+ *
+ * A responder belongs to one thread. Between batches the thread puts the current dataset and view into `facts`; respond()
+ * then takes each packet through query_parse() and answer() and counts what came of it.
+ */
+#ifndef DNS_RESPOND_H
+#define DNS_RESPOND_H
+
+#include "board/counters.h"
+#include "dns/answer.h"
+
+struct responder {
+	struct facts facts;
+	struct chance chance;
+	_Atomic uint64_t *counter; /* [DNS_COUNTER_COUNT], enum dns_counter */
+	struct answer_notes notes; /* of the last reply */
+	uint32_t transfers;        /* zone transfers refused since the caller last set it to 0 */
+	struct query query;        /* of the last packet */
+	struct reply reply;        /* to it */
+};
+
+/* Cursors for `pools` pools, seeded randomness. -1 without memory. */
+int responder_init(struct responder *r, size_t pools, _Atomic uint64_t *counter);
+void responder_clear(struct responder *r);
+
+/*
+ * Answer packet[0..length) from `source` into `out`, which has REPLY_MAX octets of room for TCP, UDP_PAYLOAD_MAX
+ * for UDP. Returns the reply's length; 0: there is no reply to this packet.
+ */
+size_t respond(struct responder *r, const uint8_t *packet, size_t length,
+	const struct hostport *source, bool tcp, uint8_t *out);
+
+#endif

@@ -1,0 +1,99 @@
+#include "dns/server.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "steer/view.h"
+
+int server_init(struct server *s, const struct role_start *start, struct err *e)
+{
+	struct steering *steering;
+
+	memset(s, 0, sizeof *s);
+	s->start = start;
+	s->board = start->board;
+	s->conf = start->generation->conf;
+	s->ready_by_ms = view_ready_by(s->conf, clock_mono_ms(), start->cold);
+	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->wake < 0)
+		return err_set(e, "eventfd: %s", strerror(errno));
+	if (steer_compile(s->conf, &steering, e) < 0) {
+		close(s->wake);
+		return -1;
+	}
+	s->steering = steering;
+	pthread_mutex_init(&s->gate, NULL);
+	pthread_cond_init(&s->opened, NULL);
+	return 0;
+}
+
+void server_clear(struct server *s)
+{
+	struct steering *steering;
+
+	memcpy(&steering, &s->steering, sizeof steering); /* it was ours before it became const */
+	steer_free(steering);
+	close(s->wake);
+	pthread_mutex_destroy(&s->gate);
+	pthread_cond_destroy(&s->opened);
+}
+
+void server_go(struct server *s)
+{
+	pthread_mutex_lock(&s->gate);
+	s->go = true;
+	pthread_cond_broadcast(&s->opened);
+	pthread_mutex_unlock(&s->gate);
+}
+
+bool server_wait_go(struct server *s)
+{
+	pthread_mutex_lock(&s->gate);
+	while (!s->go)
+		pthread_cond_wait(&s->opened, &s->gate);
+	pthread_mutex_unlock(&s->gate);
+	return !atomic_load(&s->stop);
+}
+
+void server_wake(struct server *s)
+{
+	uint64_t one = 1;
+
+	/* EAGAIN: the counter is full, so the main thread is awake already */
+	if (write(s->wake, &one, sizeof one) < 0 && errno != EAGAIN)
+		atomic_store(&s->failed, true);
+}
+
+void server_event(struct server *s, enum event_kind kind, enum log_level level, const char *object,
+	const char *text)
+{
+	struct event e = {.kind = (uint8_t)kind,
+		.level = (uint8_t)level,
+		.role = ROLE_DNS,
+		.generation = s->start->generation->number};
+
+	(void)snprintf(e.object, sizeof e.object, "%s", object);
+	(void)snprintf(e.text, sizeof e.text, "%s", text);
+	event_emit(board_ring(s->board, ROLE_DNS), &e);
+}
+
+void server_fail(struct server *s, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	server_event(s, EVENT_NOTICE, LEVEL_ERROR, "dns", text);
+	if (!atomic_exchange(&s->failing, true)) {
+		memcpy(s->failure, text, sizeof s->failure);
+		atomic_store(&s->failed, true);
+	}
+	server_wake(s);
+}

@@ -1,0 +1,52 @@
+/*
+ * What the threads of one dns process share. Private to dns/.
+ *
+ * Written by the main thread before the others start, and never afterwards, except for the atomics: the loader
+ * publishes `data`; the main thread raises `go`, `stop` and `leave_ms`; any thread may raise `failed`.
+ */
+#ifndef DNS_SERVER_H
+#define DNS_SERVER_H
+
+#include "base/qsbr.h"
+#include "board/generation.h"
+#include "dns/dataset.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct server {
+	const struct role_start *start;
+	struct board *board;
+	const struct conf *conf;
+	const struct steering *steering;
+	uint64_t ready_by_ms; /* from then on every pool counts as ready */
+	struct qsbr qsbr;
+	_Atomic(struct dataset *) data; /* loaded inside a batch only, NULL before the first load */
+	_Atomic bool stop;              /* receive nothing more */
+	_Atomic uint64_t leave_ms;      /* TCP closes what is left then; 0 = not yet known */
+	_Atomic bool failed;            /* a thread cannot go on: the role ends with an error */
+	char failure[256];              /* why; written once, before `failed` */
+	_Atomic bool failing;           /* somebody writes `failure` */
+	int wake;                       /* eventfd to the main thread */
+	pthread_mutex_t gate;           /* protects `go` */
+	pthread_cond_t opened;
+	bool go; /* serve, or end when `stop` is set */
+};
+
+int server_init(struct server *s, const struct role_start *start, struct err *e);
+void server_clear(struct server *s);
+
+/* Let the threads that wait in server_wait_go() through. */
+void server_go(struct server *s);
+/* Sleep until server_go(). False: there is nothing to serve any more. */
+bool server_wait_go(struct server *s);
+/* Wake the main thread. */
+void server_wake(struct server *s);
+/* Tell the log why this thread cannot go on, and the main thread to end the role. */
+void server_fail(struct server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* One event of this role and generation into the ring. */
+void server_event(struct server *s, enum event_kind kind, enum log_level level, const char *object,
+	const char *text);
+
+#endif

@@ -1,0 +1,98 @@
+/* A and AAAA at POOL names: who asks, what steering chooses for them, and with which scope it may be cached. */
+#include "dns/walk.h"
+
+/*
+ * Who is asking. The client subnet counts when the geo table knows it; a private or otherwise special one that no
+ * `networks` entry covers says nothing, and then the packet's source is used, but the scope still speaks of the subnet
+ * (never 0: the resolver would serve the answer to everyone).
+ */
+static void identify(const struct walk *w, struct client *c)
+{
+	const struct geo_table *geo = w->facts->data->geo;
+	struct addr subnet = query_subnet_address(w->query);
+	struct prefix block = {.length = 0};
+
+	c->address = *w->source;
+	c->geo = geo_lookup(geo, w->source);
+	if (subnet.family != FAMILY_NONE) {
+		struct geo_answer of_subnet = geo_lookup(geo, &subnet);
+
+		if (of_subnet.known) {
+			c->address = subnet;
+			c->geo = of_subnet;
+		} else {
+			(void)addr_is_global(&subnet, &block);
+			c->geo.scope =
+				of_subnet.scope > block.length ? of_subnet.scope : block.length;
+		}
+	}
+	c->region_order = geo_region_order(geo, c->geo.region);
+}
+
+static void fail(struct walk *w, enum rcode rcode, enum ede_code code, const char *text)
+{
+	reply_empty(w->reply, rcode);
+	w->reply->authoritative = false;
+	reply_explain(w->reply, code, text);
+}
+
+static void add_endpoints(struct walk *w, const struct pick *pick, unsigned family, uint32_t ttl_s)
+{
+	const struct conf *conf = w->facts->data->conf;
+
+	for (unsigned i = 0; i < pick->count; i++) {
+		const struct addr *a = &conf->endpoints[pick->endpoint[i]].address[family];
+
+		if (!reply_add_record(w->reply, SECTION_ANSWER, &w->owner, w->query->type, ttl_s,
+			    a->bytes, addr_size(a))) {
+			reply_truncate(w->reply);
+			return;
+		}
+	}
+}
+
+void walk_steered(struct walk *w, const struct pool_record *record)
+{
+	const struct dataset *data = w->facts->data;
+	unsigned family = w->query->type == TYPE_AAAA;
+	struct pick_request request = {.pool = record->pool,
+		.region = record->region,
+		.family = family == 0 ? FAMILY_IPV4 : FAMILY_IPV6};
+	struct client client;
+	struct pick pick;
+
+	if (record->pool == ZONE_POOL_UNBOUND || data->steering == NULL) {
+		w->notes->unbound = true;
+		fail(w, RCODE_SERVFAIL, EDE_OTHER, "pool is not configured");
+		return;
+	}
+	if (!steer_has_family(data->steering, record->pool, record->region, request.family)) {
+		walk_negative(w, RCODE_NOERROR, UINT32_MAX);
+		return;
+	}
+	if (!w->facts->view->pool_ready[record->pool]) {
+		fail(w, RCODE_SERVFAIL, EDE_NOT_READY, "first checks are still running");
+		return;
+	}
+	identify(w, &client);
+	steer_pick(data->steering, w->facts->view, &request, &client, w->facts->now_ms,
+		w->chance->cursor, &w->chance->rng, &pick);
+	w->notes->steered = true;
+	w->notes->degraded = pick.degraded;
+	if (pick.degraded)
+		reply_explain(w->reply, EDE_OTHER, "no endpoint of the pool is up");
+	switch (pick.kind) {
+	case PICK_OK:
+		w->reply->scope = pick.scope;
+		add_endpoints(w, &pick, family,
+			pick.ttl_s < record->ttl_cap_s ? pick.ttl_s : record->ttl_cap_s);
+		return;
+	case PICK_NO_DATA:
+		walk_negative(w, RCODE_NOERROR,
+			pick.fixed ? UINT32_MAX : data->conf->pools[pick.pool].ttl_min_s);
+		return;
+	case PICK_REFUSE:
+		fail(w, RCODE_REFUSED, EDE_OTHER, "no endpoint of the pool is up");
+		return;
+	}
+}

@@ -1,0 +1,108 @@
+#include "dns/zone_copies.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MARK_MAX 64u /* octets of the first line with its NUL */
+
+int zone_copies_open(int state_fd, struct err *e)
+{
+	int fd;
+
+	if (state_fd < 0)
+		return -1;
+	if (mkdirat(state_fd, COPIES_FOLDER, 0750) < 0 && errno != EEXIST)
+		return err_set(e,
+			"cannot make the folder of last good zones in the state folder: %s",
+			strerror(errno));
+	fd = openat(state_fd, COPIES_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e,
+			"cannot open the folder of last good zones in the state folder: %s",
+			strerror(errno));
+	return fd;
+}
+
+static void mark(const struct zone *z, char *out)
+{
+	(void)snprintf(out, MARK_MAX, "; last good copy, content %016" PRIx64 "\n", zone_digest(z));
+}
+
+/* Is the copy that is there of this content? */
+static bool is_current(int copies, const char *name, const char *wanted)
+{
+	char found[MARK_MAX];
+	size_t length = strlen(wanted);
+	int fd = openat(copies, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, found, length);
+	close(fd);
+	return n == (ssize_t)length && memcmp(found, wanted, length) == 0;
+}
+
+int zone_copy_write(int copies, struct zone_file *f, struct err *e)
+{
+	struct text text = {0};
+	char first[MARK_MAX];
+	struct stamp stamp;
+	int rc = 0;
+
+	mark(f->zone, first);
+	if (!is_current(copies, f->name, first)) {
+		text_puts(&text, first);
+		zone_print(f->zone, &text);
+		if (text.failed)
+			rc = err_set(e, "out of memory for the last good copy of %s", f->name);
+		else
+			rc = file_write_atomic(copies, f->name, text.data, text.length, e);
+		text_free(&text);
+	}
+	stamp = stamp_at(copies, f->name);
+	f->copied_real_ms = stamp.size >= 0 ? (uint64_t)(stamp.modified_ns / 1000000) : 0;
+	return rc;
+}
+
+void zone_copy_delete(int copies, const char *name)
+{
+	(void)unlinkat(copies, name, 0); /* gone already, or it is pruned at the next start */
+}
+
+static int compare_name(const void *key, const void *element)
+{
+	const struct zone_file *const *f = element;
+
+	return strcmp(key, (*f)->name);
+}
+
+void zone_copies_prune(const struct zone_files *zf)
+{
+	int fd = zf->copies >= 0 ? openat(zf->copies, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (zf->count == 0 || bsearch(entry->d_name, zf->file, zf->count,
+					      sizeof zf->file[0], compare_name) == NULL)
+			zone_copy_delete(zf->copies, entry->d_name);
+	}
+	closedir(dir);
+}

@@ -1,0 +1,166 @@
+/* One zone file: reading it, or its last good copy, and taking over what was read. */
+#include "dns/zone_files.h"
+
+#include "base/io.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+void zone_file_origin(const struct zone_file *f, char *out)
+{
+	(void)snprintf(out, ZONE_ORIGIN_MAX, "%.*s.",
+		(int)(strlen(f->name) - (sizeof ZONE_SUFFIX - 1)), f->name);
+}
+
+void zone_file_set_error(struct zone_file *f, char *error, uint64_t real_ms)
+{
+	if (f->error == NULL || error == NULL || strcmp(f->error, error) != 0) {
+		f->failed_real_ms = real_ms;
+		f->news = true;
+	}
+	free(f->error);
+	f->error = error;
+}
+
+/* The first message of a severity and how many more there are; malloc'd, NULL when there is none. */
+static char *first_message(const struct report *r, enum severity severity, size_t total)
+{
+	char text[ERR_FILE_MAX + ERR_TEXT_MAX + 64];
+	struct text out = {0};
+
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->items[i].severity != severity)
+			continue;
+		err_format(&r->items[i], text, sizeof text);
+		text_puts(&out, text);
+		if (total > 1)
+			text_printf(&out, " (and %zu more)", total - 1);
+		return out.data;
+	}
+	return NULL;
+}
+
+/* Does the file mention another? Then its errors may go away without any change to itself. */
+static bool includes_others(const struct zone_files *zf, const struct zone_file *f)
+{
+	static const char word[] = "$INCLUDE";
+	size_t length, size = sizeof word - 1;
+	char *text;
+	bool found = false;
+
+	if (file_read(zf->folder->fd, f->name, ZONE_FILE_MAX, &text, &length, NULL) < 0)
+		return false;
+	for (size_t i = 0; i + size <= length && !found; i++)
+		found = text[i] == '$' && strncasecmp(text + i, word, size) == 0;
+	free(text);
+	return found;
+}
+
+static void plan_retry(struct zone_files *zf, struct zone_file *f, uint64_t now_ms)
+{
+	if (!includes_others(zf, f)) {
+		f->retry_ms = f->retry_wait_ms = 0;
+		return;
+	}
+	f->retry_wait_ms = f->retry_wait_ms == 0              ? RETRY_FIRST_MS
+			   : f->retry_wait_ms < RETRY_LAST_MS ? f->retry_wait_ms * 2
+							      : RETRY_LAST_MS;
+	f->retry_ms = now_ms + f->retry_wait_ms;
+}
+
+/* The last good copy of a file that has never been good since this process started. */
+static void load_copy(struct zone_files *zf, struct zone_file *f)
+{
+	struct report ignored = {0};
+	char origin[ZONE_ORIGIN_MAX];
+	struct stamp stamp;
+
+	if (zf->copies < 0)
+		return;
+	stamp = stamp_at(zf->copies, f->name);
+	zone_file_origin(f, origin);
+	if (stamp.size < 0 ||
+		zone_load(zf->copies, f->name, f->name, origin, &zf->pools, &f->next, &ignored) < 0)
+		f->next = NULL;
+	f->next_is_copy = f->next != NULL;
+	if (f->next_is_copy)
+		f->copied_real_ms = (uint64_t)(stamp.modified_ns / 1000000);
+	report_free(&ignored);
+}
+
+/* Read the file as it is now: sets `next` or `error`. */
+void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct stamp *stamp,
+	uint64_t now_ms, uint64_t real_ms)
+{
+	struct report report = {0};
+	char origin[ZONE_ORIGIN_MAX], shown[ERR_FILE_MAX];
+	char *error = NULL;
+
+	zone_free(f->next); /* left over when memory was too short to accept it */
+	f->stamp = *stamp;
+	f->unsure = !stamp_rested(stamp, real_ms);
+	f->duplicate = f->next_is_copy = false;
+	zone_file_origin(f, origin);
+	(void)snprintf(shown, sizeof shown, "%s/%s", zf->folder->path, f->name);
+	if (zone_load(zf->folder->fd, f->name, shown, origin, &zf->pools, &f->next, &report) < 0) {
+		f->next = NULL;
+		error = first_message(&report, SEVERITY_ERROR, report.errors);
+		if (error == NULL)
+			error = strdup("out of memory");
+	} else {
+		free(f->warning);
+		f->warning = first_message(&report, SEVERITY_WARNING, report.warnings);
+	}
+	report_free(&report);
+	if (error == NULL) {
+		f->retry_ms = f->retry_wait_ms = 0;
+		return;
+	}
+	zone_file_set_error(f, error, real_ms);
+	plan_retry(zf, f, now_ms);
+	if (f->zone == NULL)
+		load_copy(zf, f);
+}
+
+static void note_includes(const struct zone_files *zf, struct zone_file *f)
+{
+	size_t count = zone_file_count(f->zone) - 1;
+
+	free(f->include);
+	f->include_count = 0;
+	f->include = count > 0 ? calloc(count, sizeof f->include[0]) : NULL;
+	if (f->include == NULL)
+		return;
+	f->include_count = count;
+	for (size_t i = 0; i < count; i++)
+		f->include[i] = stamp_at(zf->folder->fd, zone_file(f->zone, i + 1));
+}
+
+void zone_file_accept(struct zone_files *zf, struct zone_file *f, uint64_t real_ms)
+{
+	struct zone *old = f->zone;
+	bool same = old != NULL && zone_digest(old) == zone_digest(f->next) &&
+		    name_equal(zone_apex(old), zone_apex(f->next));
+
+	if (f->next_is_copy) {
+		f->from_copy = true;
+		f->loaded_real_ms = f->copied_real_ms;
+	} else {
+		f->news = f->news || !same || f->error != NULL;
+		f->copy_due = f->copy_due || !same || f->from_copy;
+		f->from_copy = false;
+		f->loaded_real_ms = real_ms;
+		f->failed_real_ms = 0;
+		free(f->error);
+		f->error = NULL;
+	}
+	f->zone = f->next;
+	f->next = NULL;
+	if (!f->next_is_copy)
+		note_includes(zf, f);
+	if (old != NULL && !name_equal(zone_apex(old), zone_apex(f->zone)))
+		zf->freed_apex = true;
+	zone_files_retire(zf, old);
+}

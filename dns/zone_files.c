@@ -1,0 +1,312 @@
+#include "dns/zone_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void zone_files_init(struct zone_files *zf, const struct start_folder *folder, int copies,
+	const struct zone_pools *pools, const _Atomic bool *stop)
+{
+	*zf = (struct zone_files){
+		.folder = folder, .copies = copies, .pools = *pools, .stop = stop};
+}
+
+static void free_file(struct zone_file *f)
+{
+	free(f->name);
+	free(f->include);
+	free(f->error);
+	free(f->warning);
+	free(f);
+}
+
+void zone_files_free_retired(struct zone_files *zf)
+{
+	for (size_t i = 0; i < zf->retired_count; i++)
+		zone_free(zf->retired[i]);
+	zf->retired_count = 0;
+}
+
+void zone_files_clear(struct zone_files *zf)
+{
+	for (size_t i = 0; i < zf->count; i++) {
+		zone_free(zf->file[i]->zone);
+		free_file(zf->file[i]);
+	}
+	zone_files_free_retired(zf);
+	free(zf->file);
+	free(zf->retired);
+	if (zf->copies >= 0)
+		close(zf->copies);
+}
+
+void zone_files_forget(struct zone_files *zf, struct scan_result *result)
+{
+	(void)zf;
+	for (size_t i = 0; i < result->removed_count; i++)
+		free_file(result->removed[i]);
+	free(result->removed);
+	*result = (struct scan_result){0};
+}
+
+/* One more element for an array; false without memory. */
+static bool grow(void *array, size_t *capacity, size_t count, size_t size)
+{
+	size_t more = *capacity > 0 ? *capacity * 2 : 16;
+	void *old, *bigger;
+
+	if (count < *capacity)
+		return true;
+	memcpy(&old, array, sizeof old);
+	bigger = realloc(old, more * size);
+	if (bigger == NULL)
+		return false;
+	memcpy(array, &bigger, sizeof bigger);
+	*capacity = more;
+	return true;
+}
+
+void zone_files_retire(struct zone_files *zf, struct zone *z)
+{
+	/* without memory for the list it is lost rather than freed under a reader */
+	if (z != NULL &&
+		grow(&zf->retired, &zf->retired_capacity, zf->retired_count, sizeof zf->retired[0]))
+		zf->retired[zf->retired_count++] = z;
+}
+
+/* ---- the folder ---- */
+
+struct listing {
+	char **name; /* sorted */
+	size_t count, capacity;
+};
+
+static void free_listing(struct listing *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		free(l->name[i]);
+	free(l->name);
+}
+
+static bool is_zone_name(const char *name)
+{
+	size_t length = strlen(name), suffix = sizeof ZONE_SUFFIX - 1;
+
+	return name[0] != '.' && length > suffix &&
+	       strcmp(name + length - suffix, ZONE_SUFFIX) == 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static int list_folder(const struct start_folder *folder, struct listing *out, struct err *e)
+{
+	int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (dir == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return err_at(
+			e, folder->path, 0, 0, "cannot read this folder: %s", strerror(errno));
+	}
+	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
+		if (!is_zone_name(entry->d_name))
+			continue;
+		if (!grow(&out->name, &out->capacity, out->count, sizeof out->name[0]) ||
+			(out->name[out->count] = strdup(entry->d_name)) == NULL) {
+			errno = ENOMEM;
+			break;
+		}
+		out->count++;
+	}
+	if (errno != 0) {
+		(void)err_at(e, folder->path, 0, 0, "cannot read this folder: %s", strerror(errno));
+		closedir(dir);
+		return -1;
+	}
+	closedir(dir);
+	if (out->count > 0)
+		qsort(out->name, out->count, sizeof out->name[0], compare_names);
+	return 0;
+}
+
+/* ---- the scan ---- */
+
+static bool includes_changed(const struct zone_files *zf, const struct zone_file *f)
+{
+	for (size_t i = 0; i < f->include_count; i++) {
+		struct stamp now = stamp_at(zf->folder->fd, zone_file(f->zone, i + 1));
+
+		if (!stamp_equal(&now, &f->include[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool includes_rested(
+	const struct zone_files *zf, const struct zone_file *f, uint64_t real_ms)
+{
+	for (size_t i = 0; i < f->include_count; i++) {
+		struct stamp now = stamp_at(zf->folder->fd, zone_file(f->zone, i + 1));
+
+		if (now.size >= 0 && !stamp_rested(&now, real_ms))
+			return false;
+	}
+	return true;
+}
+
+static void again(struct scan_result *r, uint64_t at_ms)
+{
+	if (r->again_ms == 0 || at_ms < r->again_ms)
+		r->again_ms = at_ms;
+}
+
+/* A file that is there: load it if it is new or has changed. */
+static void visit(struct zone_files *zf, struct zone_file *f, bool first, uint64_t now_ms,
+	uint64_t real_ms, struct scan_result *r)
+{
+	struct stamp now = stamp_at(zf->folder->fd, f->name);
+	bool due = f->retry_ms != 0 && now_ms >= f->retry_ms;
+
+	if (now.size < 0) /* gone since the folder was listed: the next scan sees it */
+		return;
+	f->gone_since_ms = 0;
+	if (stamp_equal(&now, &f->stamp) && !f->unsure && !due &&
+		!(f->duplicate && zf->freed_apex) && !includes_changed(zf, f)) {
+		if (f->retry_ms != 0)
+			again(r, f->retry_ms);
+		return;
+	}
+	if (!first && (!stamp_rested(&now, real_ms) || !includes_rested(zf, f, real_ms))) {
+		again(r, now_ms + STAMP_REST_MS);
+		return;
+	}
+	zone_file_load(zf, f, &now, now_ms, real_ms);
+	r->changed = true;
+	if (f->unsure)
+		again(r, now_ms + STAMP_REST_MS);
+	if (f->retry_ms != 0)
+		again(r, f->retry_ms);
+}
+
+/* A file that is not there (any more). True: it is removed now. */
+static bool visit_gone(struct zone_file *f, uint64_t now_ms, struct scan_result *r)
+{
+	if (f->gone_since_ms == 0)
+		f->gone_since_ms = now_ms;
+	if (now_ms - f->gone_since_ms >= GONE_MS)
+		return true;
+	again(r, f->gone_since_ms + GONE_MS);
+	return false;
+}
+
+static struct zone_file *new_file(char *name)
+{
+	struct zone_file *f = calloc(1, sizeof *f);
+
+	if (f == NULL)
+		return NULL;
+	f->name = name;
+	f->row = ZONE_ROW_NONE;
+	f->stamp.size = -1;
+	return f;
+}
+
+/* Make zf->file the sorted union of what was known and what is listed; takes the names of new files out of `l`. */
+static int merge(struct zone_files *zf, struct listing *l)
+{
+	struct zone_file **all = calloc(zf->count + l->count + 1, sizeof *all);
+	size_t n = 0, i = 0, k = 0;
+
+	if (all == NULL)
+		return -1;
+	while (i < zf->count || k < l->count) {
+		int order = i == zf->count  ? 1
+			    : k == l->count ? -1
+					    : strcmp(zf->file[i]->name, l->name[k]);
+
+		if (order <= 0) {
+			zf->file[i]->listed = order == 0;
+			all[n++] = zf->file[i++];
+			k += order == 0;
+			continue;
+		}
+		all[n] = new_file(l->name[k]);
+		if (all[n] != NULL) { /* without memory it is seen again at the next scan */
+			n++;
+			l->name[k] = NULL;
+		}
+		k++;
+	}
+	free(zf->file);
+	zf->file = all;
+	zf->count = n;
+	return 0;
+}
+
+/* Take the files that are gone out of the list. */
+static void sort_out_gone(struct zone_files *zf, uint64_t now_ms, struct scan_result *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < zf->count; i++) {
+		struct zone_file *f = zf->file[i];
+
+		if (f->listed || !visit_gone(f, now_ms, r)) {
+			zf->file[kept++] = f;
+			continue;
+		}
+		zone_files_retire(zf, f->zone);
+		f->zone = NULL;
+		zf->freed_apex = r->changed = true;
+		r->removed[r->removed_count++] = f;
+	}
+	zf->count = kept;
+}
+
+int zone_files_scan(struct zone_files *zf, bool first, uint64_t now_ms, uint64_t real_ms,
+	struct scan_result *out, struct err *e)
+{
+	struct listing listing = {0};
+	int rc = -1;
+
+	*out = (struct scan_result){0};
+	if (list_folder(zf->folder, &listing, e) < 0)
+		goto out;
+	out->removed = calloc(zf->count + 1, sizeof out->removed[0]);
+	if (out->removed == NULL || merge(zf, &listing) < 0) {
+		(void)err_at(e, zf->folder->path, 0, 0, "out of memory for %zu zone files",
+			listing.count);
+		goto out;
+	}
+	sort_out_gone(zf, now_ms, out);
+	for (size_t i = 0; i < zf->count && !atomic_load(zf->stop); i++) {
+		if (zf->file[i]->listed)
+			visit(zf, zf->file[i], first, now_ms, real_ms, out);
+	}
+	zf->freed_apex = false;
+	if (zone_files_settle(zf, real_ms) < 0) {
+		(void)err_at(
+			e, zf->folder->path, 0, 0, "out of memory for %zu zone files", zf->count);
+		goto out;
+	}
+	for (size_t i = 0; i < zf->count; i++) {
+		if (zf->file[i]->next != NULL)
+			zone_file_accept(zf, zf->file[i], real_ms);
+	}
+	if (zf->freed_apex) /* a zone left its apex to another file */
+		again(out, now_ms + 1);
+	rc = 0;
+out:
+	free_listing(&listing);
+	return rc;
+}

@@ -1,0 +1,102 @@
+/*
+ * The files of the zones folder and what became of each: its zone, its error, its last good version.
+ *
+ * zone_files_scan() compares the folder with what was loaded from it and loads what changed, and only that. Of two files
+ * with one apex the one that serves already stays, at first the one whose name sorts first. A file that vanished counts as
+ * removed when it is still gone after GONE_MS: editors and `mv` make short gaps. Used by one thread, the loader;
+ * zones that are no longer served wait in `retired` until the caller has let a grace period pass.
+ */
+#ifndef DNS_ZONE_FILES_H
+#define DNS_ZONE_FILES_H
+
+#include "board/generation.h"
+#include "dns/stamp.h"
+#include "zones/zone.h"
+
+#include <stdatomic.h>
+
+#define GONE_MS        500u  /* a vanished file counts as removed after that */
+#define RETRY_FIRST_MS 1000u /* a broken file that includes others is read again after that, */
+#define RETRY_LAST_MS                                                                              \
+	32000u /* then after twice as long, up to this: what it includes is not watched */
+#define ZONE_ROW_NONE UINT32_MAX
+#define ZONE_SUFFIX   ".zone"
+#define COPIES_FOLDER "zones" /* in the state folder */
+
+struct zone_file {
+	char *name; /* in the zones folder, and of its copy in the state folder */
+	struct stamp stamp;
+	struct stamp *include; /* of zone_file(zone, 1…) when `zone` was loaded */
+	size_t include_count;
+	struct zone *zone; /* what it serves; NULL = nothing */
+	struct zone *next; /* loaded in this scan, not accepted yet */
+	char *error;       /* what is wrong with the file as it is now; NULL = nothing */
+	char *warning;     /* of the last good load; NULL = none */
+	uint64_t loaded_real_ms, failed_real_ms; /* as on the board */
+	uint64_t copied_real_ms;                 /* age of its copy; 0 = there is none */
+	uint64_t gone_since_ms;                  /* 0 = it is there */
+	uint64_t retry_ms, retry_wait_ms;        /* 0 = no retry */
+	uint32_t row;                            /* on the board, or ZONE_ROW_NONE */
+	bool from_copy;                          /* `zone` is the last good copy */
+	bool next_is_copy;                       /* `next` is */
+	bool duplicate;                          /* `error` is that another file serves its apex */
+	bool unsure;                             /* it was young when it was read: read it again */
+	bool listed;                             /* the last scan saw it */
+	bool news;                               /* something to publish */
+	bool told;                               /* publish_zone() has spoken of it */
+	bool copy_due;                           /* `zone` is newer than its copy */
+};
+
+struct zone_files {
+	const struct start_folder *folder;
+	int copies; /* folder of the last good copies; -1 = no state folder */
+	struct zone_pools pools;
+	const _Atomic bool *stop; /* ends a scan early */
+	struct zone_file **file;  /* sorted by name */
+	size_t count, capacity;
+	struct zone **retired; /* not served any more, to be freed by zone_files_free_retired() */
+	size_t retired_count, retired_capacity;
+	bool freed_apex; /* a file that was refused as a duplicate may have its chance now */
+};
+
+/* What a scan found. */
+struct scan_result {
+	bool changed; /* other zones are served, or other apexes are broken: build a new dataset */
+	uint64_t
+		again_ms; /* clock_mono_ms() at which to scan again without a reason; 0 = not needed */
+	struct zone_file *
+		*removed; /* malloc'd by the scan; each and the array go to zone_files_forget() */
+	size_t removed_count;
+};
+
+/* Borrows everything. `copies` is taken over. */
+void zone_files_init(struct zone_files *zf, const struct start_folder *folder, int copies,
+	const struct zone_pools *pools, const _Atomic bool *stop);
+void zone_files_clear(struct zone_files *zf);
+
+/* One look at the folder. -1 when it could not be read: nothing has changed then. `first`: at start, when young files are
+ * read too. */
+int zone_files_scan(struct zone_files *zf, bool first, uint64_t now_ms, uint64_t real_ms,
+	struct scan_result *out, struct err *e);
+void zone_files_forget(struct zone_files *zf, struct scan_result *result);
+void zone_files_free_retired(struct zone_files *zf);
+
+/* ---- steps of a scan, in zone_file.c and zone_claims.c ---- */
+
+/* Read the file as it is now, of which `stamp` was taken: sets `next` or `error`. */
+void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct stamp *stamp,
+	uint64_t now_ms, uint64_t real_ms);
+/* Let each apex have one file: refuses `next`, or even `zone`, of the others. -1 without memory. */
+int zone_files_settle(struct zone_files *zf, uint64_t real_ms);
+/* What was loaded serves from now on. */
+void zone_file_accept(struct zone_files *zf, struct zone_file *f, uint64_t real_ms);
+/* Takes over `error` (malloc'd). */
+void zone_file_set_error(struct zone_file *f, char *error, uint64_t real_ms);
+/* Keep a zone that is served no more until nobody can be looking at it. */
+void zone_files_retire(struct zone_files *zf, struct zone *z);
+
+/* The initial $ORIGIN of a file: its name without ".zone", with a dot at the end; ZONE_ORIGIN_MAX octets. */
+#define ZONE_ORIGIN_MAX 260u
+void zone_file_origin(const struct zone_file *f, char *out);
+
+#endif
