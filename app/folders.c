@@ -1,5 +1,7 @@
 #include "app/folders.h"
 
+#include "dns/zone_files.h" /* COPIES_FOLDER */
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,9 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATE_MODE  0750
-#define STATE_ZONES "zones"
-#define OPEN_FLAGS  (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define STATE_MODE 0750
+#define OPEN_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
 static bool is_empty(int fd)
 {
@@ -59,9 +60,9 @@ static int give(
 	return 0;
 }
 
-/* Open `name` below `dirfd` (`path` in messages), made when missing, writable for `r`. */
+/* Open `name` below `dirfd` (`path` in messages), made when missing, writable for `r`. The descriptor, or -1. */
 static int state_open(int dirfd, const char *name, const char *path, const struct accounts *a,
-	enum role r, struct start_folder *out, struct err *e)
+	enum role r, struct err *e)
 {
 	bool made = mkdirat(dirfd, name, STATE_MODE) == 0;
 	int fd = openat(dirfd, name, OPEN_FLAGS);
@@ -72,14 +73,47 @@ static int state_open(int dirfd, const char *name, const char *path, const struc
 		(void)close(fd);
 		return -1;
 	}
-	*out = (struct start_folder){.fd = fd, .path = path};
+	return fd;
+}
+
+/* dns finds its own folder in control's: with accounts of their own it needs to pass through. */
+static int let_pass(int fd, const struct accounts *a, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (!a->change || a->role[ROLE_DNS].uid == a->role[ROLE_CONTROL].uid)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return err_set(e, "cannot stat the state folder %s: %s", path, strerror(errno));
+	if ((st.st_mode & 01) != 0 || fchmod(fd, (st.st_mode & 07777) | 01) == 0)
+		return 0;
+	return err_set(
+		e, "cannot let dns pass through the state folder %s (chmod o+x %s)", path, path);
+}
+
+static int state_folders_open(
+	struct folders *f, const struct conf *c, const struct accounts *a, struct err *e)
+{
+	char zones[CONF_PATH_MAX + sizeof "/" COPIES_FOLDER];
+	int fd = state_open(AT_FDCWD, c->state, c->state, a, ROLE_CONTROL, e);
+
+	if (fd < 0)
+		return -1;
+	f->state = (struct start_folder){.fd = fd, .path = c->state};
+	if (let_pass(fd, a, c->state, e) < 0)
+		return -1;
+	(void)snprintf(zones, sizeof zones, "%s/" COPIES_FOLDER, c->state);
+	fd = state_open(f->state.fd, COPIES_FOLDER, zones, a, ROLE_DNS, e);
+	if (fd < 0)
+		return -1;
+	(void)close(fd); /* dns opens it itself */
 	return 0;
 }
 
-/* One block for all paths that are not in the configuration as they stand. */
+/* The databases' folders, in one block of memory. */
 static int make_paths(struct folders *f, const struct conf *c)
 {
-	size_t size = c->state != NULL ? strlen(c->state) + sizeof "/" STATE_ZONES : 1;
+	size_t size = 1;
 	char *at;
 
 	for (size_t i = 0; i < c->database_count; i++)
@@ -87,11 +121,6 @@ static int make_paths(struct folders *f, const struct conf *c)
 	at = f->text = malloc(size);
 	if (at == NULL)
 		return -1;
-	f->state_zones.path = at;
-	*at = '\0';
-	if (c->state != NULL)
-		at += snprintf(at, size, "%s/%s", c->state, STATE_ZONES);
-	at++;
 	for (size_t i = 0; i < c->database_count; i++) {
 		const char *path = c->databases[i].path, *slash = strrchr(path, '/');
 
@@ -108,7 +137,7 @@ static int make_paths(struct folders *f, const struct conf *c)
 
 void folders_init(struct folders *f)
 {
-	*f = (struct folders){.zones.fd = -1, .state.fd = -1, .state_zones.fd = -1};
+	*f = (struct folders){.zones.fd = -1, .state.fd = -1};
 	for (size_t i = 0; i < CONF_DATABASES_MAX; i++)
 		f->database[i].fd = -1;
 }
@@ -132,12 +161,8 @@ int folders_open(
 	for (; f->database_count < c->database_count; f->database_count++)
 		f->database[f->database_count].fd =
 			open(f->database[f->database_count].path, OPEN_FLAGS);
-	if (c->state != NULL) {
-		if (state_open(AT_FDCWD, c->state, c->state, a, ROLE_CONTROL, &f->state, &e) < 0 ||
-			state_open(f->state.fd, STATE_ZONES, f->state_zones.path, a, ROLE_DNS,
-				&f->state_zones, &e) < 0)
-			report_add(report, SEVERITY_ERROR, c->file, 0, 0, "%s", e.text);
-	}
+	if (c->state != NULL && state_folders_open(f, c, a, &e) < 0)
+		report_add(report, SEVERITY_ERROR, c->file, 0, 0, "%s", e.text);
 	if (report->errors == errors)
 		return 0;
 	folders_close(f);
@@ -155,7 +180,6 @@ void folders_close(struct folders *f)
 {
 	close_folder(&f->zones);
 	close_folder(&f->state);
-	close_folder(&f->state_zones);
 	for (size_t i = 0; i < f->database_count; i++)
 		close_folder(&f->database[i]);
 	free(f->text);

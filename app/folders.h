@@ -11,7 +11,7 @@
 #include "board/generation.h"
 
 struct folders {
-	struct start_folder zones, state, state_zones, database[CONF_DATABASES_MAX];
+	struct start_folder zones, state, database[CONF_DATABASES_MAX];
 	size_t database_count;
 	char *text; /* paths made here, owned */
 };

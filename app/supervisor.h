@@ -7,6 +7,7 @@
  *     supervisor.c    the loop: signals, links, the tick; start and stop
  *     generations.c   the time line of a reload, and the rules that say who serves
  *     process.c       one process: fork, messages, death, hanging
+ *     child.c         what the forked process does before it is its role
  *     crew.c          what one generation holds, and giving it back
  */
 #ifndef APP_SUPERVISOR_H
@@ -30,7 +31,7 @@
 #define STOP_GRACE_MS     500u   /* on top of what a role bounds itself, before it is killed */
 #define DNS_DRAIN_MS      60000u /* an old dns leaves when its TCP connections are idle */
 #define RELEASE_MS        500u   /* from STOP until the sockets of a crew are given back */
-#define STOP_ALL_MS       10000u  /* whatever happens, the supervisor ends within this */
+#define STOP_ALL_MS       10000u /* whatever happens, the supervisor ends within this */
 #define TICK_MS           1000u
 #define REASON_MAX        256u /* octets with the NUL, as much as an event has */
 #define BACKOFF_FIRST_MS  100u /* a first crash costs nothing, a second this, then twice as much */
@@ -79,9 +80,9 @@ struct rows {
 
 /* Who waits for the end of a reload. */
 struct reload {
-	bool wanted;    /* one more is due, after the current one */
-	bool keep_conf; /* for a folder that was replaced: the configuration stays as it is */
-	char why[REASON_MAX];    /* of the current one */
+	bool wanted;          /* one more is due, after the current one */
+	bool keep_conf;       /* for a folder that was replaced: the configuration stays as it is */
+	char why[REASON_MAX]; /* of the current one */
 	char why_next[REASON_MAX];
 	unsigned asked_next;  /* LINK_RELOADs that wait for the one that is wanted */
 	unsigned asked;       /* LINK_RELOADs that wait for the current one */
@@ -144,6 +145,12 @@ void process_ended(struct supervisor *s, struct crew *c, enum role r, int status
 void process_check_beats(struct supervisor *s, struct crew *c, enum role r);
 /* Its deadline and restart. */
 void process_check_times(struct supervisor *s, struct crew *c, enum role r);
+
+/* ---- child.c ---- */
+
+/* In the forked process: become the role of `p` and run it. `link` is its end of the pair. */
+_Noreturn void child_main(struct supervisor *s, const struct crew *c, const struct process *p,
+	int link, bool cold, pid_t parent);
 
 /* ---- generations.c ---- */
 

@@ -1,0 +1,321 @@
+/*
+ * waymark check: everything that can be said about a configuration and its data without serving them.
+ *
+ * All mistakes of a run, one a line on standard error in err_format()'s form, then one line that sums up.
+ * What was asked to be printed goes to standard output, so that it can be piped.
+ */
+#include "app/verbs.h"
+
+#include "app/journal.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "conf/conf.h"
+#include "conf/print.h"
+#include "geo/geo.h"
+#include "zones/zone.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ZONE_SUFFIX  ".zone"
+#define DATABASE_MAX ((size_t)4 << 30) /* octets of one geo database */
+
+struct loaded {
+	struct zone *zone;
+	uint64_t hash; /* of the apex */
+};
+
+struct check {
+	const char *conf_file, *zones; /* -c, --zones; NULL = not given */
+	bool print;
+	struct conf *conf; /* NULL: no -c, or it has errors */
+	struct zone_pools pools;
+	const char **names; /* of pools, then of regions */
+	struct report report;
+	struct loaded *loaded;
+	size_t zone_count, zone_capacity, records, databases;
+};
+
+/* ---- zones ---- */
+
+/* What POOL records may name: the configuration's pools and regions, or anything without one. */
+static int name_pools(struct check *k)
+{
+	const struct conf *c = k->conf;
+
+	if (c == NULL) {
+		k->pools.any = true;
+		return 0;
+	}
+	k->names = calloc(c->pool_count + c->region_count + 1, sizeof *k->names);
+	if (k->names == NULL)
+		return -1;
+	for (size_t i = 0; i < c->pool_count; i++)
+		k->names[i] = c->pools[i].name;
+	for (size_t i = 0; i < c->region_count; i++)
+		k->names[c->pool_count + i] = c->regions[i].name;
+	k->pools = (struct zone_pools){.pools = k->names,
+		.pool_count = c->pool_count,
+		.regions = k->names + c->pool_count,
+		.region_count = c->region_count};
+	return 0;
+}
+
+static bool has_suffix(const char *name, size_t *stem)
+{
+	size_t length = strlen(name), suffix = sizeof ZONE_SUFFIX - 1;
+
+	if (length <= suffix || strcmp(name + length - suffix, ZONE_SUFFIX) != 0)
+		return false;
+	*stem = length - suffix;
+	return true;
+}
+
+/* Two files with one apex: which one would serve depends on the order in which they came. */
+static bool is_duplicate(struct check *k, const struct zone *z, const char *shown)
+{
+	uint64_t hash = hash_bytes(0, zone_apex(z), name_length(zone_apex(z)));
+
+	for (size_t i = 0; i < k->zone_count; i++) {
+		if (k->loaded[i].hash != hash ||
+			!name_equal(zone_apex(k->loaded[i].zone), zone_apex(z)))
+			continue;
+		report_add(&k->report, SEVERITY_ERROR, shown, 0, 0, "serves the same zone as %s",
+			zone_file(k->loaded[i].zone, 0));
+		return true;
+	}
+	return false;
+}
+
+static int keep_zone(struct check *k, struct zone *z)
+{
+	if (k->zone_count == k->zone_capacity) {
+		size_t capacity = k->zone_capacity > 0 ? k->zone_capacity * 2 : 64;
+		struct loaded *grown = realloc(k->loaded, capacity * sizeof *grown);
+
+		if (grown == NULL)
+			return -1;
+		k->loaded = grown;
+		k->zone_capacity = capacity;
+	}
+	k->loaded[k->zone_count++] =
+		(struct loaded){z, hash_bytes(0, zone_apex(z), name_length(zone_apex(z)))};
+	k->records += zone_record_count(z);
+	return 0;
+}
+
+static void check_zone(struct check *k, int dirfd, const char *name, const char *shown)
+{
+	char origin[NAME_TEXT_MAX];
+	struct zone *z;
+	size_t stem = strlen(name);
+
+	(void)has_suffix(name, &stem);
+	if (stem + 2 > sizeof origin) {
+		report_add(&k->report, SEVERITY_ERROR, shown, 0, 0,
+			"its name is too long for a zone's");
+		return;
+	}
+	(void)snprintf(origin, sizeof origin, "%.*s.", (int)stem, name);
+	if (zone_load(dirfd, name, shown, origin, &k->pools, &z, &k->report) < 0)
+		return;
+	if (is_duplicate(k, z, shown) || keep_zone(k, z) < 0)
+		zone_free(z);
+}
+
+static int wanted(const struct dirent *entry)
+{
+	size_t stem;
+
+	return entry->d_name[0] != '.' && has_suffix(entry->d_name, &stem);
+}
+
+static void check_folder(struct check *k, const char *path, const struct conf_position *at)
+{
+	struct dirent **list = NULL;
+	int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int count = dirfd >= 0 ? scandir(path, &list, wanted, alphasort) : -1;
+
+	if (count < 0)
+		report_add(&k->report, SEVERITY_ERROR, at != NULL ? k->conf->file : NULL,
+			at != NULL ? at->line : 0, at != NULL ? at->column : 0,
+			"cannot read the zones folder %s: %s", path, strerror(errno));
+	for (int i = 0; i < count; i++) {
+		char shown[ERR_FILE_MAX + 256];
+
+		(void)snprintf(shown, sizeof shown, "%s/%s", path, list[i]->d_name);
+		check_zone(k, dirfd, list[i]->d_name, shown);
+		free(list[i]);
+	}
+	free(list);
+	if (dirfd >= 0)
+		(void)close(dirfd);
+}
+
+/* --zones: a master file, or a folder of them. */
+static void check_zones_argument(struct check *k)
+{
+	const char *slash = strrchr(k->zones, '/');
+	const char *name = slash != NULL ? slash + 1 : k->zones;
+	char *folder = slash == NULL ? strdup(".")
+				     : strndup(k->zones,
+					       slash > k->zones ? (size_t)(slash - k->zones) : 1);
+	struct stat st;
+	int dirfd;
+
+	if (stat(k->zones, &st) == 0 && S_ISDIR(st.st_mode)) {
+		check_folder(k, k->zones, NULL);
+		free(folder);
+		return;
+	}
+	dirfd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (dirfd < 0)
+		report_add(&k->report, SEVERITY_ERROR, k->zones, 0, 0, "cannot open its folder: %s",
+			strerror(errno));
+	else
+		check_zone(k, dirfd, name, k->zones);
+	if (dirfd >= 0)
+		(void)close(dirfd);
+	free(folder);
+}
+
+/* ---- databases ---- */
+
+static void check_databases(struct check *k)
+{
+	for (size_t i = 0; i < k->conf->database_count; i++) {
+		struct geo_source source = {.path = k->conf->databases[i].path};
+		struct geo_table *table = NULL;
+		char *data = NULL;
+		struct err e;
+
+		if (file_read(AT_FDCWD, source.path, DATABASE_MAX, &data, &source.length, &e) < 0) {
+			report_err(&k->report, &e);
+			continue;
+		}
+		source.data = data;
+		if (geo_build(k->conf, &source, 1, &table, NULL, &e) < 0) {
+			report_err(&k->report, &e);
+		} else {
+			geo_free(table);
+			k->databases++;
+		}
+		free(data);
+	}
+}
+
+/* ---- the verb ---- */
+
+static void print_all(const struct check *k)
+{
+	struct text out = {0};
+
+	if (k->zones != NULL) {
+		for (size_t i = 0; i < k->zone_count; i++)
+			zone_print(k->loaded[i].zone, &out);
+	} else if (k->conf != NULL) {
+		conf_print(k->conf, &out);
+	}
+	if (out.length > 0)
+		(void)fwrite(out.data, 1, out.length, stdout);
+	text_free(&out);
+}
+
+static void sum_up(const struct check *k)
+{
+	const struct report *r = &k->report;
+	struct text t = {0};
+
+	if (k->conf != NULL)
+		text_printf(&t, "%zu pools, %zu endpoints, %zu regions, ", k->conf->pool_count,
+			k->conf->endpoint_count, k->conf->region_count);
+	text_printf(&t, "%zu zones with %zu records", k->zone_count, k->records);
+	if (k->conf != NULL && k->conf->database_count > 0)
+		text_printf(&t, ", %zu databases", k->databases);
+	(void)fprintf(stderr, "waymark: %s: %zu errors, %zu warnings (%s)\n",
+		r->errors > 0 ? "not usable" : "good", r->errors, r->warnings,
+		t.data != NULL ? t.data : "");
+	text_free(&t);
+}
+
+static int run_check(struct check *k)
+{
+	bool conf_good = k->conf_file == NULL || conf_load(k->conf_file, &k->conf, &k->report) == 0;
+
+	/* without its pools, every POOL record would be an error of the second kind */
+	if (conf_good && name_pools(k) < 0)
+		report_add(&k->report, SEVERITY_ERROR, NULL, 0, 0, "out of memory");
+	else if (conf_good && k->zones != NULL)
+		check_zones_argument(k);
+	else if (conf_good)
+		check_folder(k, k->conf->zones.path, &k->conf->zones.position);
+	if (k->conf != NULL && k->zones == NULL)
+		check_databases(k);
+	report_print(&k->report);
+	if (k->print && k->report.errors == 0)
+		print_all(k);
+	sum_up(k);
+	return k->report.errors > 0;
+}
+
+static void check_clear(struct check *k)
+{
+	for (size_t i = 0; i < k->zone_count; i++)
+		zone_free(k->loaded[i].zone);
+	free(k->loaded);
+	free(k->names);
+	if (k->conf != NULL)
+		conf_free(k->conf);
+	report_free(&k->report);
+}
+
+static int print_generated(void (*print)(struct text *out))
+{
+	struct text out = {0};
+	bool written;
+
+	print(&out);
+	written = !out.failed && fwrite(out.data, 1, out.length, stdout) == out.length;
+	text_free(&out);
+	return written ? 0 : 1;
+}
+
+static int usage(void)
+{
+	(void)fprintf(stderr, "Usage: waymark check -c FILE [--print]\n"
+			      "       waymark check --zones FILE|FOLDER [-c FILE] [--print]\n"
+			      "       waymark check --print-reference | --print-json-schema\n");
+	return EXIT_USAGE;
+}
+
+int verb_check(int argc, char **argv)
+{
+	struct check k = {0};
+	int rc;
+
+	if (argc == 1 && strcmp(argv[0], "--print-reference") == 0)
+		return print_generated(conf_print_reference);
+	if (argc == 1 && strcmp(argv[0], "--print-json-schema") == 0)
+		return print_generated(conf_print_json_schema);
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--print") == 0)
+			k.print = true;
+		else if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+			k.conf_file = argv[++i];
+		else if (strcmp(argv[i], "--zones") == 0 && i + 1 < argc)
+			k.zones = argv[++i];
+		else
+			return usage();
+	}
+	if (k.conf_file == NULL && k.zones == NULL)
+		return usage();
+	rc = run_check(&k);
+	check_clear(&k);
+	return rc;
+}
