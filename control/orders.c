@@ -195,15 +195,13 @@ static void answer(struct batch *b)
 {
 	struct session *session = b->session;
 	json_t *reply = json_object();
-	const char *why = "";
-	uint64_t ticket = 0;
+	const char *why;
+	uint64_t ticket = state_submit(b->control, b->now_ms, &why);
 
 	(void)json_object_set_new(reply, "ok", json_true());
 	(void)json_object_set(reply, "changed", b->changed);
 	(void)json_object_set(reply, "warnings", b->warnings);
-	(void)json_object_set_new(reply, "saved", json_false());
-	if (json_array_size(b->changed) > 0)
-		ticket = state_submit(b->control, b->now_ms, &why);
+	(void)json_object_set_new(reply, "saved", why[0] != '\0' ? json_false() : json_null());
 	if (ticket == 0) {
 		if (why[0] != '\0')
 			(void)json_array_append_new(
