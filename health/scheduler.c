@@ -155,17 +155,24 @@ static void place_new(struct scheduler *s, struct schedule_entry *it, uint64_t n
 		it->next_ms = it->at_ms + 1;
 }
 
-void scheduler_begin(struct scheduler *s, uint64_t now_ms, const uint64_t *checked_ms)
+void scheduler_resume(struct scheduler *s, uint32_t entry, uint64_t checked_ms)
+{
+	s->entries[entry].at_ms = checked_ms;
+}
+
+void scheduler_begin(struct scheduler *s, uint64_t now_ms)
 {
 	uint32_t fresh = 0, index = 0;
 
 	for (uint32_t i = 0; i < s->count; i++)
-		fresh += checked_ms[i] == 0;
+		fresh += s->entries[i].at_ms == 0;
 	for (uint32_t i = 0; i < s->count; i++) {
-		if (checked_ms[i] == 0)
-			place_new(s, &s->entries[i], now_ms, index++, fresh);
+		struct schedule_entry *it = &s->entries[i];
+
+		if (it->at_ms == 0)
+			place_new(s, it, now_ms, index++, fresh);
 		else
-			place_known(s, &s->entries[i], now_ms, checked_ms[i]);
+			place_known(s, it, now_ms, it->at_ms);
 		heap_add(s, i);
 	}
 }

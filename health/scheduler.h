@@ -71,8 +71,11 @@ void scheduler_free(struct scheduler *s);
 void scheduler_set(struct scheduler *s, uint32_t entry, uint32_t interval_ms, uint32_t timeout_ms,
 	uint8_t jitter_percent);
 
-/* Give every entry its place. checked_ms[]: end of each one's last probe, 0 = never probed. */
-void scheduler_begin(struct scheduler *s, uint64_t now_ms, const uint64_t *checked_ms);
+/* Before scheduler_begin(): the entry's last probe ended at checked_ms. Without it: never probed. */
+void scheduler_resume(struct scheduler *s, uint32_t entry, uint64_t checked_ms);
+
+/* Give every entry its place. */
+void scheduler_begin(struct scheduler *s, uint64_t now_ms);
 
 /* What is due. Call until SCHEDULE_NOTHING. */
 enum schedule_action scheduler_pop(struct scheduler *s, uint64_t now_ms, uint32_t *entry);

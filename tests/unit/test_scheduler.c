@@ -24,6 +24,15 @@ static void trial_init(struct trial *t, uint32_t count, uint32_t running_max, ui
 		scheduler_set(&t->s, i, interval_ms, timeout_ms, jitter);
 }
 
+static void trial_begin(struct trial *t)
+{
+	for (uint32_t i = 0; i < t->s.count; i++) {
+		if (t->checked_ms[i] != 0)
+			scheduler_resume(&t->s, i, t->checked_ms[i]);
+	}
+	scheduler_begin(&t->s, t->now_ms);
+}
+
 static void trial_free(struct trial *t)
 {
 	scheduler_free(&t->s);
@@ -80,7 +89,7 @@ static void a_cold_start_probes_everything_within_half_a_timeout(void **state)
 
 	(void)state;
 	trial_init(&t, 10000, 20000, 5000, 1000, 10);
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	for (uint32_t n = 0; n < 10000; n++) {
 		assert_int_equal(next(&t, &i), SCHEDULE_START);
 		assert_int_equal(started[i]++, 0); /* each one once */
@@ -97,7 +106,7 @@ static void a_few_targets_are_probed_at_once(void **state)
 
 	(void)state;
 	trial_init(&t, 3, 10, 5000, 2000, 10);
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	for (int n = 0; n < 3; n++)
 		assert_int_equal(scheduler_pop(&t.s, T0 + 1, &i), SCHEDULE_START);
 	trial_free(&t);
@@ -112,7 +121,7 @@ static void places_are_spread_over_the_interval(void **state)
 
 	(void)state;
 	trial_init(&t, COUNT_MAX, COUNT_MAX, 5000, 2000, 0);
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	while (scheduler_next_ms(&t.s) < T0 + 1000) {
 		assert_int_equal(next(&t, &i), SCHEDULE_START);
 		(void)scheduler_finished(&t.s, i, t.now_ms);
@@ -145,7 +154,7 @@ static void starts_of_a_target_keep_their_distance(void **state)
 		struct starts seen;
 
 		trial_init(&t, 64, 64, 1000, 500, cases[n].jitter);
-		scheduler_begin(&t.s, T0, t.checked_ms);
+		trial_begin(&t);
 		(void)watch(&t, 2000); /* the first round is quicker */
 		seen = watch(&t, 100000);
 		assert_true(seen.shortest_ms >= cases[n].shortest_ms);
@@ -166,7 +175,7 @@ static void a_late_outcome_does_not_move_the_place(void **state)
 
 	(void)state;
 	trial_init(&t, 1, 1, 1000, 900, 0);
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	assert_int_equal(next(&t, &i), SCHEDULE_START);
 	first_ms = scheduler_finished(&t.s, 0, t.now_ms + 1);
 	for (uint32_t n = 0; n < 20; n++) {
@@ -185,7 +194,7 @@ static void a_target_is_never_probed_twice_at_a_time(void **state)
 
 	(void)state;
 	trial_init(&t, 1, 8, 1000, 1000, 50);
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	for (int n = 0; n < 100; n++) {
 		assert_int_equal(next(&t, &i), SCHEDULE_START);
 		assert_int_equal(
@@ -206,7 +215,7 @@ static void deadlines_come_before_later_starts(void **state)
 	scheduler_set(&t.s, 1, 10000, 30, 0);
 	t.checked_ms[0] = T0 - 9000;
 	t.checked_ms[1] = T0 - 10000;
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	assert_int_equal(next(&t, &i), SCHEDULE_START);
 	assert_int_equal(i, 1);
 	assert_int_equal(scheduler_overdue_ms(&t.s, 1, T0 + 20), 0);
@@ -230,7 +239,7 @@ static void beyond_the_limit_probes_wait_in_order_and_are_counted(void **state)
 	trial_init(&t, 5, 2, 1000, 1000, 0);
 	for (i = 0; i < 5; i++)
 		t.checked_ms[i] = T0 - 900 + i;
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	t.now_ms = T0 + 110;
 	for (uint32_t n = 0; n < 2; n++) {
 		assert_int_equal(scheduler_pop(&t.s, t.now_ms, &i), SCHEDULE_START);
@@ -257,7 +266,7 @@ static void a_deadline_is_seen_while_others_wait(void **state)
 
 	(void)state;
 	trial_init(&t, 2, 1, 1000, 300, 0);
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	t.now_ms = T0 + 10;
 	assert_int_equal(scheduler_pop(&t.s, t.now_ms, &i), SCHEDULE_START);
 	assert_int_equal(scheduler_pop(&t.s, t.now_ms, &i), SCHEDULE_NOTHING);
@@ -275,7 +284,7 @@ static void a_new_process_goes_on_where_the_old_one_was(void **state)
 	trial_init(&t, 50, 50, 5000, 2000, 0);
 	for (uint32_t i = 0; i < 50; i++)
 		t.checked_ms[i] = T0 - i * 100;
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	for (uint32_t i = 0; i < 50; i++)
 		assert_int_equal(scheduler_start_ms(&t.s, i), T0 - i * 100 + 5000);
 	seen = watch(&t, 5000 + 1);
@@ -295,7 +304,7 @@ static void late_targets_are_made_up_for_without_a_burst(void **state)
 		t.checked_ms[i] = T0 - 5000 - 800; /* 0.8 s late */
 	for (uint32_t i = 32; i < 64; i++)
 		t.checked_ms[i] = 1; /* for ages */
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	for (uint32_t i = 0; i < 32; i++)
 		assert_in_range(scheduler_start_ms(&t.s, i), T0, T0 + 799);
 	for (uint32_t i = 32; i < 64; i++)
@@ -310,7 +319,7 @@ static void a_last_probe_in_the_future_counts_as_now(void **state)
 	(void)state;
 	trial_init(&t, 1, 1, 5000, 2000, 0);
 	t.checked_ms[0] = UINT64_MAX;
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	assert_int_equal(scheduler_start_ms(&t.s, 0), T0 + 5000);
 	trial_free(&t);
 }
@@ -324,7 +333,7 @@ static void places_missed_by_a_stopped_process_are_counted_and_left_out(void **s
 	trial_init(&t, 50, 50, 1000, 500, 0);
 	for (uint32_t i = 0; i < 50; i++)
 		t.checked_ms[i] = T0 - i * 20;
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	t.now_ms = T0 + 7500; /* stopped for so long */
 	seen = watch(&t, 1001);
 	assert_in_range(seen.total, 50, 51); /* one each, in their places */
@@ -341,7 +350,7 @@ static void what_cannot_be_run_is_tried_again_soon(void **state)
 
 	(void)state;
 	trial_init(&t, 1, 1, 60000, 500, 0);
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	assert_int_equal(next(&t, &i), SCHEDULE_START);
 	scheduler_retry(&t.s, 0, t.now_ms);
 	assert_int_equal(t.s.running, 0);
@@ -350,7 +359,7 @@ static void what_cannot_be_run_is_tried_again_soon(void **state)
 	trial_free(&t);
 
 	trial_init(&t, 1, 1, 200, 100, 0);
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	assert_int_equal(next(&t, &i), SCHEDULE_START);
 	scheduler_retry(&t.s, 0, t.now_ms);
 	assert_int_equal(scheduler_start_ms(&t.s, 0), t.now_ms + 200);
@@ -364,7 +373,7 @@ static void after_stop_only_deadlines_are_left(void **state)
 
 	(void)state;
 	trial_init(&t, 40, 4, 1000, 900, 0);
-	scheduler_begin(&t.s, T0, t.checked_ms);
+	trial_begin(&t);
 	t.now_ms = T0 + 10;
 	while (scheduler_pop(&t.s, t.now_ms, &i) == SCHEDULE_START) {
 	}
@@ -388,7 +397,7 @@ static void no_targets_is_fine(void **state)
 
 	(void)state;
 	assert_int_equal(scheduler_init(&t.s, 0, 1, 1, &e), 0);
-	scheduler_begin(&t.s, T0, NULL);
+	scheduler_begin(&t.s, T0);
 	assert_int_equal(next(&t, &i), SCHEDULE_NOTHING);
 	scheduler_free(&t.s);
 }

@@ -1,0 +1,173 @@
+#include "health/announce.h"
+
+#include "steer/view.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct event event_of(const struct generation *g, enum event_kind kind, enum log_level level)
+{
+	return (struct event){
+		.kind = (uint8_t)kind,
+		.level = (uint8_t)level,
+		.role = ROLE_HEALTH,
+		.generation = g->number,
+	};
+}
+
+static enum log_level level_of(enum verdict to)
+{
+	switch (to) {
+	case VERDICT_UP: return LEVEL_INFO;
+	case VERDICT_DOWN:
+	case VERDICT_UNKNOWN: break;
+	}
+	return LEVEL_WARNING;
+}
+
+void announce_verdict(const struct board *b, const struct generation *g, const struct probe *probe,
+	enum verdict from, enum verdict to, const char *reason)
+{
+	struct event event = event_of(g, EVENT_VERDICT, level_of(to));
+
+	(void)hostport_format(&probe->target, event.object);
+	(void)snprintf(event.from, sizeof event.from, "%s", verdict_name(from));
+	(void)snprintf(event.to, sizeof event.to, "%s", verdict_name(to));
+	(void)snprintf(event.text, sizeof event.text, "%s", reason);
+	for (uint32_t i = 0; i < probe->user_count; i++) {
+		const struct probe_user *user = &g->probe_users[probe->first_user + i];
+		const struct conf_endpoint *endpoint = &g->conf->endpoints[user->endpoint];
+		const char *pool = g->conf->pools[endpoint->pool].name;
+
+		(void)snprintf(event.pool, sizeof event.pool, "%s", pool);
+		(void)snprintf(event.endpoint, sizeof event.endpoint, "%s", endpoint->name);
+		event_emit(board_ring(b, ROLE_HEALTH), &event);
+	}
+}
+
+void announce_notice(const struct board *b, const struct generation *g, const char *format, ...)
+{
+	struct event event = event_of(g, EVENT_NOTICE, LEVEL_WARNING);
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(event.text, sizeof event.text, format, args);
+	va_end(args);
+	event_emit(board_ring(b, ROLE_HEALTH), &event);
+}
+
+/* ---- pools ---- */
+
+enum pool_state { POOL_UNTOLD, POOL_SERVING, POOL_DEAD };
+
+struct pool_watch {
+	const struct generation *generation;
+	const struct board *board;
+	struct view *view;
+	uint8_t *state; /* enum pool_state, [conf->pool_count] */
+	uint64_t ready_by_ms;
+};
+
+int pool_watch_new(
+	struct pool_watch **out, const struct generation *g, const struct board *b, struct err *e)
+{
+	struct pool_watch *w = calloc(1, sizeof *w);
+
+	if (w != NULL) {
+		w->generation = g;
+		w->board = b;
+		w->view = view_new(g->conf);
+		w->state = calloc(g->conf->pool_count + 1, sizeof *w->state);
+	}
+	if (w == NULL || w->view == NULL || w->state == NULL) {
+		pool_watch_free(w);
+		return err_set(e, "no memory to watch %zu pools", g->conf->pool_count);
+	}
+	*out = w;
+	return 0;
+}
+
+void pool_watch_free(struct pool_watch *w)
+{
+	if (w == NULL)
+		return;
+	free(w->state);
+	view_free(w->view);
+	free(w);
+}
+
+static bool pool_serves(const struct view *v, const struct conf_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
+		const struct view_endpoint *endpoint = &v->endpoint[pool->first_endpoint + i];
+
+		for (int family = 0; family < 2; family++) {
+			if (endpoint->family[family].exists && endpoint->family[family].serving)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void announce_pool(const struct pool_watch *w, const struct conf_pool *pool, bool serves)
+{
+	struct event event = event_of(w->generation, EVENT_POOL, serves ? LEVEL_INFO : LEVEL_ERROR);
+
+	(void)snprintf(event.pool, sizeof event.pool, "%s", pool->name);
+	(void)snprintf(event.from, sizeof event.from, "%s", serves ? "dead" : "serving");
+	(void)snprintf(event.to, sizeof event.to, "%s", serves ? "serving" : "dead");
+	if (serves)
+		(void)snprintf(event.text, sizeof event.text, "an endpoint serves again");
+	else
+		(void)snprintf(event.text, sizeof event.text,
+			"no endpoint serves: when_all_down is %s",
+			conf_all_down_name(pool->when_all_down));
+	event_emit(board_ring(w->board, ROLE_HEALTH), &event);
+}
+
+void pool_watch_begin(struct pool_watch *w, uint64_t now_ms, bool cold, bool told)
+{
+	const struct conf *conf = w->generation->conf;
+
+	w->ready_by_ms = view_ready_by(conf, now_ms, cold);
+	view_build(w->view, w->generation, w->board, now_ms, w->ready_by_ms);
+	for (size_t i = 0; i < conf->pool_count; i++) {
+		if (pool_serves(w->view, &conf->pools[i]))
+			w->state[i] = POOL_SERVING;
+		else
+			w->state[i] = told ? POOL_DEAD : POOL_UNTOLD;
+	}
+}
+
+void pool_watch_check(struct pool_watch *w, uint64_t now_ms)
+{
+	const struct conf *conf = w->generation->conf;
+
+	if (!view_stale(w->view, w->board, now_ms))
+		return;
+	view_build(w->view, w->generation, w->board, now_ms, w->ready_by_ms);
+	for (size_t i = 0; i < conf->pool_count; i++) {
+		bool serves = pool_serves(w->view, &conf->pools[i]);
+
+		switch ((enum pool_state)w->state[i]) {
+		case POOL_UNTOLD:
+			if (!serves && !w->view->pool_ready[i])
+				continue;
+			if (!serves)
+				announce_pool(w, &conf->pools[i], false);
+			break;
+		case POOL_SERVING:
+			if (serves)
+				continue;
+			announce_pool(w, &conf->pools[i], false);
+			break;
+		case POOL_DEAD:
+			if (!serves)
+				continue;
+			announce_pool(w, &conf->pools[i], true);
+			break;
+		}
+		w->state[i] = serves ? POOL_SERVING : POOL_DEAD;
+	}
+}

@@ -1,0 +1,34 @@
+/* What health says in the event stream: changed verdicts, and pools that lost or regained their
+ * last serving endpoint. */
+#ifndef HEALTH_ANNOUNCE_H
+#define HEALTH_ANNOUNCE_H
+
+#include "board/generation.h"
+
+/* One EVENT_VERDICT for every endpoint address that rests on the probe. */
+void announce_verdict(const struct board *b, const struct generation *g, const struct probe *probe,
+	enum verdict from, enum verdict to, const char *reason);
+
+/* One EVENT_NOTICE, level warning. */
+void announce_notice(const struct board *b, const struct generation *g, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Which pools have a serving endpoint, by the very rule that DNS and balancer steer by: overrides
+ * count, read from the board. Own memory, not shared.
+ */
+struct pool_watch;
+
+int pool_watch_new(
+	struct pool_watch **out, const struct generation *g, const struct board *b, struct err *e);
+void pool_watch_free(struct pool_watch *w);
+
+/* Start at now_ms. `told`: a predecessor on this board has told how things stand, so only changes
+ * from here are news. Else a pool is news too that does not serve once all its probes have
+ * verdicts. */
+void pool_watch_begin(struct pool_watch *w, uint64_t now_ms, bool cold, bool told);
+
+/* Look again, if the board has moved, and announce what changed. */
+void pool_watch_check(struct pool_watch *w, uint64_t now_ms);
+
+#endif
