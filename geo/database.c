@@ -214,8 +214,8 @@ static int append_leaf(struct walk *w, const struct pending *p, struct ranges *o
 	return 0;
 }
 
-/* Walk all addresses of a family of `bits` below `root`, in order. `skip`: a node to leave out, or UINT32_MAX. */
-static int walk_tree(struct walk *w, uint32_t root, unsigned bits, uint32_t skip,
+/* Walk all addresses of a family of `bits` below `root`, in order. `skip`: a node to leave out, or -1. */
+static int walk_tree(struct walk *w, uint32_t root, unsigned bits, int64_t skip,
 	struct ranges *out, struct err *e)
 {
 	struct pending stack[129]; /* one right-hand sibling a level, and the root */
@@ -271,13 +271,13 @@ static int walk_families(struct walk *w, struct database_ranges *out, struct err
 {
 	bool separate = mmdb_record_kind(&w->db, w->ipv4_start) == MMDB_NODE;
 
-	if (walk_tree(w, w->ipv4_start, 32, UINT32_MAX, &out->family[0], e) < 0)
+	if (walk_tree(w, w->ipv4_start, 32, -1, &out->family[0], e) < 0)
 		return -1;
 	if (w->db.ip_version == 4) {
 		ranges_append(&out->family[1], 0, RANGE_HOLE);
 		return out->family[1].failed ? err_at(e, w->path, 0, 0, "out of memory") : 0;
 	}
-	return walk_tree(w, 0, 128, separate ? w->ipv4_start : UINT32_MAX, &out->family[1], e);
+	return walk_tree(w, 0, 128, separate ? (int64_t)w->ipv4_start : -1, &out->family[1], e);
 }
 
 int database_reduce(const struct code_rules *rules, const struct geo_source *source,

@@ -54,7 +54,7 @@ static int compare_rules(const void *left, const void *right)
 
 #define NESTING_MAX 129 /* prefix lengths there are */
 
-void ranges_from_rules(struct ranges *out, struct range_rule *rules, size_t count)
+void ranges_from_rules(struct ranges *out, struct range_rule *rules, size_t count, uint128 last)
 {
 	const struct range_rule *open[NESTING_MAX]; /* prefixes around the current place */
 	size_t depth = 0;
@@ -65,10 +65,10 @@ void ranges_from_rules(struct ranges *out, struct range_rule *rules, size_t coun
 		const struct range_rule *rule = i < count ? &rules[i] : NULL;
 
 		while (depth > 0 && (rule == NULL || open[depth - 1]->end < rule->start)) {
-			uint128 after = open[--depth]->end + 1;
+			uint128 end = open[--depth]->end;
 
-			if (after != 0) /* not past the end of IPv6 */
-				ranges_append(out, after,
+			if (end < last)
+				ranges_append(out, end + 1,
 					depth > 0 ? open[depth - 1]->value : RANGE_HOLE);
 		}
 		if (rule == NULL || depth == NESTING_MAX)

@@ -43,8 +43,9 @@ struct range_rule {
 	uint16_t value;
 };
 
-/* The most specific rule wins, holes elsewhere. Sorts `rules`. They are prefixes: two either nest or are disjoint. */
-void ranges_from_rules(struct ranges *out, struct range_rule *rules, size_t count);
+/* The most specific rule wins, holes elsewhere, up to the family's last address. Sorts `rules`. They are prefixes: two
+ * either nest or are disjoint. */
+void ranges_from_rules(struct ranges *out, struct range_rule *rules, size_t count, uint128 last);
 
 /* `top` where it knows, `bottom` where it does not. `out` is neither of them. */
 void ranges_overlay(struct ranges *out, const struct ranges *top, const struct ranges *bottom);

@@ -59,9 +59,9 @@ static void add_rule(
 {
 	unsigned bits = addr_bits(&p->addr);
 	uint128 start = addr_number(&p->addr);
+	uint128 rest = p->length < bits ? family_end(bits) >> p->length : 0; /* 128 is no shift */
 
-	rules[(*count)++] =
-		(struct range_rule){start, start | (family_end(bits) >> p->length), value};
+	rules[(*count)++] = (struct range_rule){start, start | rest, value};
 }
 
 /* `networks` of one family. */
@@ -75,7 +75,7 @@ static int network_ranges(const struct conf *c, uint8_t family, struct ranges *o
 	for (size_t i = 0; i < c->network_count; i++)
 		if (c->networks[i].prefix.addr.family == family)
 			add_rule(rules, &count, &c->networks[i].prefix, c->networks[i].region);
-	ranges_from_rules(out, rules, count);
+	ranges_from_rules(out, rules, count, family_end(family == FAMILY_IPV4 ? 32 : 128));
 	free(rules);
 	return out->failed ? -1 : 0;
 }
@@ -95,7 +95,7 @@ static int special_ranges(uint16_t fallback, uint8_t family, struct ranges *out)
 	for (size_t i = 0; i < blocks; i++)
 		if (addr_special_block(i, &p) == 0 && p.addr.family == family)
 			add_rule(rules, &count, &p, fallback | RANGE_SPECIAL);
-	ranges_from_rules(out, rules, count);
+	ranges_from_rules(out, rules, count, family_end(family == FAMILY_IPV4 ? 32 : 128));
 	free(rules);
 	return out->failed ? -1 : 0;
 }
