@@ -15,7 +15,7 @@
 
 struct loader;
 
-int loader_open(struct loader **out, struct server *s, struct err *e);
+int loader_open(struct loader **out, struct dns_server *s, struct err *e);
 void loader_close(struct loader *l);
 
 /* Load everything and publish the first dataset; nothing goes to the board yet. -1 with `e` only without memory. */

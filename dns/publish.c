@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool publish_is_owner(const struct server *s)
+bool publish_is_owner(const struct dns_server *s)
 {
 	return atomic_load(&s->board->dns->owner) == s->start->generation->number;
 }
@@ -27,7 +27,7 @@ static struct zone_file *find_file(const struct zone_files *zf, const char *name
 	return f != NULL ? *f : NULL;
 }
 
-void publish_take_over(struct server *s, struct zone_files *zf)
+void publish_take_over(struct dns_server *s, struct zone_files *zf)
 {
 	struct board_dns *dns = s->board->dns;
 	uint32_t count = atomic_load(&dns->zone_count);
@@ -49,7 +49,7 @@ void publish_take_over(struct server *s, struct zone_files *zf)
 }
 
 /* A row for `f`: its own, a free one, a new one, or none when the board is full. */
-static uint32_t find_row(struct server *s, struct zone_file *f)
+static uint32_t find_row(struct dns_server *s, struct zone_file *f)
 {
 	struct board_dns *dns = s->board->dns;
 	uint32_t count = atomic_load(&dns->zone_count);
@@ -99,8 +99,8 @@ static void describe(const struct zone_file *f, struct board_zone *row)
 
 /* ---- events ---- */
 
-static void emit(struct server *s, enum event_kind kind, enum log_level level, const char *object,
-	const char *from, const char *to, const char *text)
+static void emit(struct dns_server *s, enum event_kind kind, enum log_level level,
+	const char *object, const char *from, const char *to, const char *text)
 {
 	struct event e = {.kind = (uint8_t)kind,
 		.level = (uint8_t)level,
@@ -134,7 +134,7 @@ static const char *state_word(uint32_t flags)
 	return (flags & ZONE_STALE) != 0 ? "stale" : "serving";
 }
 
-static void tell_zone(struct server *s, const struct zone_file *f, const struct board_zone *old,
+static void tell_zone(struct dns_server *s, const struct zone_file *f, const struct board_zone *old,
 	const struct board_zone *new)
 {
 	const char *from = state_word(old->flags), *to = state_word(new->flags);
@@ -169,7 +169,7 @@ static bool is_known(const struct board_zone *old, const struct board_zone *new)
 	       strcmp(old->name, new->name) == 0;
 }
 
-void publish_zone(struct server *s, struct publishing *p, struct zone_file *f)
+void publish_zone(struct dns_server *s, struct publishing *p, struct zone_file *f)
 {
 	struct board_zone old = {0}, new;
 	bool first = f->row != ZONE_ROW_NONE && !f->told;
@@ -187,7 +187,7 @@ void publish_zone(struct server *s, struct publishing *p, struct zone_file *f)
 	f->told = true;
 }
 
-void publish_zone_removed(struct server *s, struct publishing *p, struct zone_file *f)
+void publish_zone_removed(struct dns_server *s, struct publishing *p, struct zone_file *f)
 {
 	const struct board_zone empty = {0};
 	struct board_zone old = {0};
@@ -204,7 +204,7 @@ void publish_zone_removed(struct server *s, struct publishing *p, struct zone_fi
 			"its file was removed");
 }
 
-void publish_rest(struct server *s, const struct publishing *p)
+void publish_rest(struct dns_server *s, const struct publishing *p)
 {
 	char text[128];
 
@@ -217,7 +217,7 @@ void publish_rest(struct server *s, const struct publishing *p)
 	emit(s, EVENT_ZONE, p->untold_errors > 0 ? LEVEL_ERROR : LEVEL_INFO, "", "", "", text);
 }
 
-void publish_database(struct server *s, size_t index, const struct geo_file *f)
+void publish_database(struct dns_server *s, size_t index, const struct geo_file *f)
 {
 	struct board_database row = {.networks = f->info.networks,
 		.loaded_real_ms = f->served ? f->loaded_real_ms : 0,

@@ -21,18 +21,18 @@ struct publishing {
 };
 
 /* Take the rows over: those of files that are in `zf` are kept for them, the others are cleared. */
-void publish_take_over(struct server *s, struct zone_files *zf);
+void publish_take_over(struct dns_server *s, struct zone_files *zf);
 /* May this process write rows? */
-bool publish_is_owner(const struct server *s);
+bool publish_is_owner(const struct dns_server *s);
 
 /* A file with news: its row and its event. */
-void publish_zone(struct server *s, struct publishing *p, struct zone_file *f);
+void publish_zone(struct dns_server *s, struct publishing *p, struct zone_file *f);
 /* A file that is gone. */
-void publish_zone_removed(struct server *s, struct publishing *p, struct zone_file *f);
+void publish_zone_removed(struct dns_server *s, struct publishing *p, struct zone_file *f);
 /* The end of a round. */
-void publish_rest(struct server *s, const struct publishing *p);
+void publish_rest(struct dns_server *s, const struct publishing *p);
 
 /* Database `index` of the configuration. */
-void publish_database(struct server *s, size_t index, const struct geo_file *f);
+void publish_database(struct dns_server *s, size_t index, const struct geo_file *f);
 
 #endif

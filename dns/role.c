@@ -36,7 +36,7 @@ struct thread {
 
 /* Everything that runs. */
 struct crew {
-	struct server server;
+	struct dns_server server;
 	struct loader *loader;
 	struct udp **udp;
 	struct tcp *tcp;
@@ -52,7 +52,7 @@ static void *thread_main(void *arg)
 
 	(void)t->run(t->arg);
 	atomic_fetch_sub(&t->crew->running, 1);
-	server_wake(&t->crew->server);
+	dns_server_wake(&t->crew->server);
 	return NULL;
 }
 
@@ -127,7 +127,7 @@ static void leave(struct crew *c, uint64_t wait_ms)
 		atomic_store(&c->server.leave_ms, at_ms);
 	atomic_store(&c->server.stop, true);
 	c->leaving = true;
-	server_go(&c->server); /* who still waits for GO may end */
+	dns_server_go(&c->server); /* who still waits for GO may end */
 }
 
 /* Read what the supervisor says. */
@@ -144,7 +144,7 @@ static void hear(struct crew *c)
 	*m = none;
 	while ((got = link_receive(c->server.start->link, m)) > 0) {
 		if (m->type == LINK_GO && !c->leaving)
-			server_go(&c->server);
+			dns_server_go(&c->server);
 		if (m->type == LINK_STOP)
 			leave(c, TCP_IDLE_MS);
 	}
@@ -210,7 +210,7 @@ static void clear(struct crew *c)
 		loader_close(c->loader);
 	free(c->udp);
 	free(c->thread);
-	server_clear(&c->server);
+	dns_server_clear(&c->server);
 	free(c);
 }
 
@@ -231,7 +231,7 @@ int dns_role(const struct role_start *start)
 		return refuse(start, &e);
 	}
 	memset(c, 0, sizeof *c);
-	if (server_init(&c->server, start, &e) < 0) {
+	if (dns_server_init(&c->server, start, &e) < 0) {
 		free(c);
 		return refuse(start, &e);
 	}

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "steer/view.h"
 
-int server_init(struct server *s, const struct role_start *start, struct err *e)
+int dns_server_init(struct dns_server *s, const struct role_start *start, struct err *e)
 {
 	struct steering *steering;
 
@@ -32,7 +32,7 @@ int server_init(struct server *s, const struct role_start *start, struct err *e)
 	return 0;
 }
 
-void server_clear(struct server *s)
+void dns_server_clear(struct dns_server *s)
 {
 	struct steering *steering;
 
@@ -43,7 +43,7 @@ void server_clear(struct server *s)
 	pthread_cond_destroy(&s->opened);
 }
 
-void server_go(struct server *s)
+void dns_server_go(struct dns_server *s)
 {
 	pthread_mutex_lock(&s->gate);
 	s->go = true;
@@ -51,7 +51,7 @@ void server_go(struct server *s)
 	pthread_mutex_unlock(&s->gate);
 }
 
-bool server_wait_go(struct server *s)
+bool dns_server_wait_go(struct dns_server *s)
 {
 	pthread_mutex_lock(&s->gate);
 	while (!s->go)
@@ -60,7 +60,7 @@ bool server_wait_go(struct server *s)
 	return !atomic_load(&s->stop);
 }
 
-void server_wake(struct server *s)
+void dns_server_wake(struct dns_server *s)
 {
 	uint64_t one = 1;
 
@@ -69,8 +69,8 @@ void server_wake(struct server *s)
 		atomic_store(&s->failed, true);
 }
 
-void server_event(struct server *s, enum event_kind kind, enum log_level level, const char *object,
-	const char *text)
+void dns_server_event(struct dns_server *s, enum event_kind kind, enum log_level level,
+	const char *object, const char *text)
 {
 	struct event e = {.kind = (uint8_t)kind,
 		.level = (uint8_t)level,
@@ -82,7 +82,7 @@ void server_event(struct server *s, enum event_kind kind, enum log_level level, 
 	event_emit(board_ring(s->board, ROLE_DNS), &e);
 }
 
-void server_fail(struct server *s, const char *format, ...)
+void dns_server_fail(struct dns_server *s, const char *format, ...)
 {
 	char text[256];
 	va_list args;
@@ -90,10 +90,10 @@ void server_fail(struct server *s, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	server_event(s, EVENT_NOTICE, LEVEL_ERROR, "dns", text);
+	dns_server_event(s, EVENT_NOTICE, LEVEL_ERROR, "dns", text);
 	if (!atomic_exchange(&s->failing, true)) {
 		memcpy(s->failure, text, sizeof s->failure);
 		atomic_store(&s->failed, true);
 	}
-	server_wake(s);
+	dns_server_wake(s);
 }

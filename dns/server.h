@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-struct server {
+struct dns_server {
 	const struct role_start *start;
 	struct board *board;
 	const struct conf *conf;
@@ -33,20 +33,21 @@ struct server {
 	bool go; /* serve, or end when `stop` is set */
 };
 
-int server_init(struct server *s, const struct role_start *start, struct err *e);
-void server_clear(struct server *s);
+int dns_server_init(struct dns_server *s, const struct role_start *start, struct err *e);
+void dns_server_clear(struct dns_server *s);
 
-/* Let the threads that wait in server_wait_go() through. */
-void server_go(struct server *s);
-/* Sleep until server_go(). False: there is nothing to serve any more. */
-bool server_wait_go(struct server *s);
+/* Let the threads that wait in dns_server_wait_go() through. */
+void dns_server_go(struct dns_server *s);
+/* Sleep until dns_server_go(). False: there is nothing to serve any more. */
+bool dns_server_wait_go(struct dns_server *s);
 /* Wake the main thread. */
-void server_wake(struct server *s);
+void dns_server_wake(struct dns_server *s);
 /* Tell the log why this thread cannot go on, and the main thread to end the role. */
-void server_fail(struct server *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void dns_server_fail(struct dns_server *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* One event of this role and generation into the ring. */
-void server_event(struct server *s, enum event_kind kind, enum log_level level, const char *object,
-	const char *text);
+void dns_server_event(struct dns_server *s, enum event_kind kind, enum log_level level,
+	const char *object, const char *text);
 
 #endif

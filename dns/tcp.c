@@ -28,7 +28,7 @@ static unsigned count_client(const struct tcp *t, uint64_t client)
 /* Is there a place for one more connection of this client? Makes one where somebody is idle. */
 static bool find_room(struct tcp *t, uint64_t client, uint64_t now_ms)
 {
-	struct connection *oldest = t->oldest;
+	struct tcp_connection *oldest = t->oldest;
 
 	if (count_client(t, client) >= TCP_CLIENT_MAX)
 		return false;
@@ -36,8 +36,8 @@ static bool find_room(struct tcp *t, uint64_t client, uint64_t now_ms)
 		return true;
 	if (oldest == NULL || now_ms - oldest->active_ms < TCP_EVICT_MS)
 		return false;
-	connection_close(oldest);
-	worker_count(&t->worker, DNS_TCP_REFUSED, 1);
+	tcp_connection_close(oldest);
+	dns_worker_count(&t->worker, DNS_TCP_REFUSED, 1);
 	return true;
 }
 
@@ -48,27 +48,27 @@ static void take(struct tcp *t, int fd, const struct sockaddr_storage *from)
 	uint64_t client;
 	int on = 1;
 
-	worker_count(&t->worker, DNS_TCP_CONNECTIONS, 1);
+	dns_worker_count(&t->worker, DNS_TCP_CONNECTIONS, 1);
 	if (hostport_from_sockaddr((const struct sockaddr *)from, &peer) < 0) {
 		close(fd);
 		return;
 	}
 	client = tcp_client(&peer.addr);
 	if (!find_room(t, client, now_ms)) {
-		worker_count(&t->worker, DNS_TCP_REFUSED, 1);
+		dns_worker_count(&t->worker, DNS_TCP_REFUSED, 1);
 		close(fd);
 		return;
 	}
 	/* replies are sent whole; without it the second of two waits for the client's ACK. A failure costs time only. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (!connection_open(t, fd, &peer, client, now_ms))
-		worker_count(&t->worker, DNS_TCP_REFUSED, 1);
+	if (!tcp_connection_open(t, fd, &peer, client, now_ms))
+		dns_worker_count(&t->worker, DNS_TCP_REFUSED, 1);
 }
 
 /* No more accepts until the next tick: a ready listener would spin. */
 static void pause_accepts(struct tcp *t)
 {
-	worker_count(&t->worker, DNS_TCP_REFUSED, 1);
+	dns_worker_count(&t->worker, DNS_TCP_REFUSED, 1);
 	t->paused = true;
 	for (size_t i = 0; i < t->listeners; i++)
 		event_del(t->listener[i]);
@@ -108,7 +108,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 		case ENOTSOCK:
 		case EINVAL:
 		case EOPNOTSUPP:
-			server_fail(
+			dns_server_fail(
 				t->worker.server, "accepting on a TCP socket: %s", strerror(errno));
 			event_base_loopbreak(t->base);
 			return;
@@ -129,7 +129,7 @@ static void sweep(struct tcp *t, uint64_t now_ms)
 	bool leave = leave_ms != 0 && now_ms >= leave_ms;
 
 	while (t->oldest != NULL && (leave || now_ms - t->oldest->active_ms >= limit_ms))
-		connection_close(t->oldest);
+		tcp_connection_close(t->oldest);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -157,13 +157,13 @@ void *tcp_run(void *arg)
 	struct tcp *t = arg;
 	const struct timeval tick = {.tv_usec = TICK_MS * 1000};
 
-	if (!server_wait_go(t->worker.server))
+	if (!dns_server_wait_go(t->worker.server))
 		return NULL;
 	resume_accepts(t);
 	if (event_add(t->tick, &tick) < 0 || event_base_dispatch(t->base) < 0)
-		server_fail(t->worker.server, "the TCP event loop: %s", strerror(errno));
+		dns_server_fail(t->worker.server, "the TCP event loop: %s", strerror(errno));
 	while (t->oldest != NULL)
-		connection_close(t->oldest);
+		tcp_connection_close(t->oldest);
 	return NULL;
 }
 
@@ -187,7 +187,7 @@ static int make_events(struct tcp *t)
 	return t->tick != NULL ? 0 : -1;
 }
 
-struct tcp *tcp_new(struct server *s, uint32_t row, struct err *e)
+struct tcp *tcp_new(struct dns_server *s, uint32_t row, struct err *e)
 {
 	struct tcp *t = calloc(1, sizeof *t);
 
@@ -195,7 +195,7 @@ struct tcp *tcp_new(struct server *s, uint32_t row, struct err *e)
 		(void)err_set(e, "out of memory for the TCP thread");
 		return NULL;
 	}
-	if (worker_init(&t->worker, s, row, e) < 0) {
+	if (dns_worker_init(&t->worker, s, row, e) < 0) {
 		free(t);
 		return NULL;
 	}
@@ -212,7 +212,7 @@ void tcp_free(struct tcp *t)
 	if (t == NULL)
 		return;
 	while (t->oldest != NULL)
-		connection_close(t->oldest);
+		tcp_connection_close(t->oldest);
 	for (size_t i = 0; i < t->listeners; i++)
 		event_free(t->listener[i]);
 	if (t->tick != NULL)
@@ -220,6 +220,6 @@ void tcp_free(struct tcp *t)
 	if (t->base != NULL)
 		event_base_free(t->base);
 	free(t->listener);
-	worker_clear(&t->worker);
+	dns_worker_clear(&t->worker);
 	free(t);
 }

@@ -19,7 +19,7 @@
 struct tcp;
 
 /* The thread for all listeners in server->start->tcp with the board's `row`; NULL with `e`. */
-struct tcp *tcp_new(struct server *s, uint32_t row, struct err *e);
+struct tcp *tcp_new(struct dns_server *s, uint32_t row, struct err *e);
 /* Thread function: `arg` is a struct tcp. Waits for GO; after STOP accepts no more and ends when the last
  * connection has been idle for its time, or at server->leave_ms. */
 void *tcp_run(void *arg);

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void unlink_connection(struct connection *c)
+static void unlink_connection(struct tcp_connection *c)
 {
 	struct tcp *t = c->tcp;
 
@@ -32,7 +32,7 @@ static void unlink_connection(struct connection *c)
 		t->newest = c->older;
 }
 
-static void link_newest(struct connection *c)
+static void link_newest(struct tcp_connection *c)
 {
 	struct tcp *t = c->tcp;
 
@@ -45,14 +45,14 @@ static void link_newest(struct connection *c)
 	t->newest = c;
 }
 
-static void touch(struct connection *c, uint64_t now_ms)
+static void touch(struct tcp_connection *c, uint64_t now_ms)
 {
 	c->active_ms = now_ms;
 	unlink_connection(c);
 	link_newest(c);
 }
 
-static void drop_pending(struct connection *c)
+static void drop_pending(struct tcp_connection *c)
 {
 	c->tcp->pending -= c->pending_to - c->pending_from;
 	free(c->pending);
@@ -60,7 +60,7 @@ static void drop_pending(struct connection *c)
 	c->pending_from = c->pending_to = 0;
 }
 
-void connection_close(struct connection *c)
+void tcp_connection_close(struct tcp_connection *c)
 {
 	struct tcp *t = c->tcp;
 
@@ -78,12 +78,12 @@ void connection_close(struct connection *c)
 }
 
 /* Keep data[0..length) until the socket takes it. False: it must not be kept. */
-static bool keep_pending(struct connection *c, const uint8_t *data, size_t length)
+static bool keep_pending(struct tcp_connection *c, const uint8_t *data, size_t length)
 {
 	struct tcp *t = c->tcp;
 
 	if (t->pending + length > TCP_PENDING_MAX) {
-		worker_count(&t->worker, DNS_TCP_REFUSED, 1);
+		dns_worker_count(&t->worker, DNS_TCP_REFUSED, 1);
 		return false;
 	}
 	c->pending = malloc(length);
@@ -110,7 +110,7 @@ static ssize_t send_some(int fd, const uint8_t *data, size_t length)
 }
 
 /* Length of the whole query at query[from], with its two octets; 0: there is none yet. */
-static size_t whole_query(const struct connection *c, size_t from)
+static size_t whole_query(const struct tcp_connection *c, size_t from)
 {
 	size_t size;
 
@@ -121,12 +121,12 @@ static size_t whole_query(const struct connection *c, size_t from)
 }
 
 /* Answer what is there, at most one turn of it, into the scratch. Returns the scratch's octets. */
-static size_t answer_turn(struct connection *c, uint64_t now_ms)
+static size_t answer_turn(struct tcp_connection *c, uint64_t now_ms)
 {
 	struct tcp *t = c->tcp;
 	size_t from = 0, to = 0, size;
 
-	worker_enter(&t->worker, now_ms);
+	dns_worker_enter(&t->worker, now_ms);
 	for (unsigned turn = 0; turn < TCP_TURN_QUERIES; turn++) {
 		uint8_t *out = t->scratch + to;
 		size_t length;
@@ -134,7 +134,7 @@ static size_t answer_turn(struct connection *c, uint64_t now_ms)
 		size = whole_query(c, from);
 		if (size == 0 || TCP_SCRATCH - to < 2u + REPLY_MAX)
 			break;
-		worker_count(&t->worker, DNS_TCP_QUERIES, 1);
+		dns_worker_count(&t->worker, DNS_TCP_QUERIES, 1);
 		length = respond(&t->worker.responder, c->query + from + 2, size - 2, &c->peer,
 			true, out + 2);
 		if (length > 0) {
@@ -143,7 +143,7 @@ static size_t answer_turn(struct connection *c, uint64_t now_ms)
 		}
 		from += size;
 	}
-	worker_leave(&t->worker, now_ms);
+	dns_worker_leave(&t->worker, now_ms);
 	if (from > 0) {
 		memmove(c->query, c->query + from, c->used - from);
 		c->used -= from;
@@ -153,37 +153,37 @@ static size_t answer_turn(struct connection *c, uint64_t now_ms)
 }
 
 /* Answer and send what can be; afterwards `c` may be gone. */
-static void serve(struct connection *c)
+static void serve(struct tcp_connection *c)
 {
 	struct tcp *t = c->tcp;
 	size_t length = answer_turn(c, clock_mono_ms());
 	ssize_t sent = length > 0 ? send_some(c->fd, t->scratch, length) : 0;
 
 	if (sent < 0) {
-		connection_close(c);
+		tcp_connection_close(c);
 		return;
 	}
 	if ((size_t)sent < length) {
 		if (!keep_pending(c, t->scratch + sent, length - (size_t)sent))
-			connection_close(c);
+			tcp_connection_close(c);
 		return;
 	}
 	if (whole_query(c, 0) > 0)
 		event_active(c->read, EV_READ, 0); /* after the others that are ready */
 	else if (c->ended || (c->used >= 2 && 2u + load_u16(c->query) > TCP_QUERY_MAX))
-		connection_close(c);
+		tcp_connection_close(c);
 }
 
 static void on_read(evutil_socket_t fd, short what, void *arg)
 {
-	struct connection *c = arg;
+	struct tcp_connection *c = arg;
 	ssize_t n;
 
 	(void)what;
 	if (!c->ended && c->used < TCP_QUERY_MAX) {
 		n = recv(fd, c->query + c->used, TCP_QUERY_MAX - c->used, MSG_DONTWAIT);
 		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-			connection_close(c); /* ECONNRESET, ETIMEDOUT… */
+			tcp_connection_close(c); /* ECONNRESET, ETIMEDOUT… */
 			return;
 		}
 		if (n == 0)
@@ -196,12 +196,12 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 
 static void on_write(evutil_socket_t fd, short what, void *arg)
 {
-	struct connection *c = arg;
+	struct tcp_connection *c = arg;
 	ssize_t n = send_some(fd, c->pending + c->pending_from, c->pending_to - c->pending_from);
 
 	(void)what;
 	if (n < 0) {
-		connection_close(c);
+		tcp_connection_close(c);
 		return;
 	}
 	if (n > 0) {
@@ -213,7 +213,7 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 		return;
 	drop_pending(c);
 	if (event_del(c->write) < 0 || event_add(c->read, NULL) < 0) {
-		connection_close(c);
+		tcp_connection_close(c);
 		return;
 	}
 	serve(c); /* queries that had to wait */
@@ -227,10 +227,10 @@ uint64_t tcp_client(const struct addr *peer)
 	return key ^ (uint64_t)peer->family << 56 ^ 1;
 }
 
-bool connection_open(
+bool tcp_connection_open(
 	struct tcp *t, int fd, const struct hostport *peer, uint64_t client, uint64_t now_ms)
 {
-	struct connection *c = malloc(sizeof *c);
+	struct tcp_connection *c = malloc(sizeof *c);
 	uint32_t place = 0;
 
 	while (place < TCP_CONNECTIONS_MAX && t->client[place] != 0)
@@ -240,7 +240,7 @@ bool connection_open(
 		close(fd);
 		return false;
 	}
-	memset(c, 0, offsetof(struct connection, query));
+	memset(c, 0, offsetof(struct tcp_connection, query));
 	c->tcp = t;
 	c->fd = fd;
 	c->place = place;
@@ -252,7 +252,7 @@ bool connection_open(
 	c->read = event_new(t->base, fd, EV_READ | EV_PERSIST, on_read, c);
 	c->write = event_new(t->base, fd, EV_WRITE | EV_PERSIST, on_write, c);
 	if (c->read == NULL || c->write == NULL || event_add(c->read, NULL) < 0) {
-		connection_close(c);
+		tcp_connection_close(c);
 		return false;
 	}
 	return true;

@@ -10,10 +10,10 @@
 #define TCP_TURN_QUERIES 16u   /* of one connection before the others have their turn */
 #define TCP_SCRATCH      (4u * (2u + REPLY_MAX)) /* replies of one turn before they are sent */
 
-struct connection {
+struct tcp_connection {
 	struct tcp *tcp;
-	struct connection *older, *newer; /* by `active_ms` */
-	uint32_t place;                   /* in tcp->client */
+	struct tcp_connection *older, *newer; /* by `active_ms` */
+	uint32_t place;                       /* in tcp->client */
 	int fd;
 	bool ended; /* the client will send nothing more */
 	struct event *read,
@@ -28,13 +28,13 @@ struct connection {
 };
 
 struct tcp {
-	struct worker worker;
+	struct dns_worker worker;
 	struct event_base *base;
 	struct event **listener; /* [listeners] */
 	size_t listeners;
 	struct event *tick;
 	bool stopping, paused; /* no accepts: for good; until the next tick */
-	struct connection *oldest, *newest;
+	struct tcp_connection *oldest, *newest;
 	uint32_t connections;
 	size_t pending;                       /* octets, all connections */
 	uint64_t client[TCP_CONNECTIONS_MAX]; /* key of the connection in each place, 0 = free */
@@ -42,9 +42,9 @@ struct tcp {
 };
 
 /* Takes over `fd`; false without memory or a place, and then `fd` is closed. */
-bool connection_open(
+bool tcp_connection_open(
 	struct tcp *t, int fd, const struct hostport *peer, uint64_t client, uint64_t now_ms);
-void connection_close(struct connection *c);
+void tcp_connection_close(struct tcp_connection *c);
 
 /* The client a peer counts as. Never 0. */
 uint64_t tcp_client(const struct addr *peer);

@@ -26,7 +26,7 @@ struct datagram {
 };
 
 struct udp {
-	struct worker worker;
+	struct dns_worker worker;
 	int fd;
 	bool wildcard; /* replies must say which of our addresses they leave from */
 	struct mmsghdr in[BATCH_MAX], out[BATCH_MAX];
@@ -41,7 +41,7 @@ static bool is_wildcard(const struct addr *a)
 }
 
 struct udp *udp_new(
-	struct server *s, const struct start_socket *socket, uint32_t row, struct err *e)
+	struct dns_server *s, const struct start_socket *socket, uint32_t row, struct err *e)
 {
 	struct udp *u = calloc(1, sizeof *u);
 
@@ -49,7 +49,7 @@ struct udp *udp_new(
 		(void)err_set(e, "out of memory for a UDP thread");
 		return NULL;
 	}
-	if (worker_init(&u->worker, s, row, e) < 0) {
+	if (dns_worker_init(&u->worker, s, row, e) < 0) {
 		free(u);
 		return NULL;
 	}
@@ -75,7 +75,7 @@ void udp_free(struct udp *u)
 {
 	if (u == NULL)
 		return;
-	worker_clear(&u->worker);
+	dns_worker_clear(&u->worker);
 	free(u);
 }
 
@@ -172,12 +172,12 @@ static void send_batch(struct udp *u, unsigned count)
 				waited = true; /* once a batch: receiving must go on */
 				continue;
 			}
-			worker_count(&u->worker, DNS_SEND_FAILED, count - sent);
+			dns_worker_count(&u->worker, DNS_SEND_FAILED, count - sent);
 			return;
 		}
 		/* this one client cannot be reached (ENETUNREACH, EHOSTUNREACH, EPERM by a packet filter, EACCES, EINVAL,
 		 * EMSGSIZE…); the others can */
-		worker_count(&u->worker, DNS_SEND_FAILED, 1);
+		dns_worker_count(&u->worker, DNS_SEND_FAILED, 1);
 		sent++;
 	}
 }
@@ -187,13 +187,13 @@ static void serve_batch(struct udp *u, unsigned count)
 	uint64_t now_ms = clock_mono_ms();
 	unsigned replies = 0;
 
-	worker_enter(&u->worker, now_ms);
-	worker_count(&u->worker, DNS_UDP_QUERIES, count);
+	dns_worker_enter(&u->worker, now_ms);
+	dns_worker_count(&u->worker, DNS_UDP_QUERIES, count);
 	for (unsigned i = 0; i < count; i++) {
 		if (answer_one(u, i, replies))
 			replies++;
 	}
-	worker_leave(&u->worker, now_ms);
+	dns_worker_leave(&u->worker, now_ms);
 	send_batch(u, replies);
 	reset(u, count);
 }
@@ -209,7 +209,7 @@ static bool receive_failed(struct udp *u, int error)
 	case ENOTSOCK:
 	case EFAULT:
 	case EINVAL:
-		server_fail(u->worker.server, "receiving on a UDP socket: %s", strerror(error));
+		dns_server_fail(u->worker.server, "receiving on a UDP socket: %s", strerror(error));
 		return false;
 	case ENOMEM:
 	case ENOBUFS: (void)nanosleep(&pause, NULL); return true;
@@ -221,9 +221,9 @@ static bool receive_failed(struct udp *u, int error)
 void *udp_run(void *arg)
 {
 	struct udp *u = arg;
-	struct server *s = u->worker.server;
+	struct dns_server *s = u->worker.server;
 
-	if (!server_wait_go(s))
+	if (!dns_server_wait_go(s))
 		return NULL;
 	while (!atomic_load_explicit(&s->stop, memory_order_relaxed)) {
 		int n = recvmmsg(u->fd, u->in, BATCH_MAX, MSG_WAITFORONE, NULL);

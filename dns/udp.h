@@ -14,7 +14,7 @@ struct udp; /* one thread's buffers, about 190 KiB */
 
 /* A thread for `socket` with the board's `row`; NULL with `e`. */
 struct udp *udp_new(
-	struct server *s, const struct start_socket *socket, uint32_t row, struct err *e);
+	struct dns_server *s, const struct start_socket *socket, uint32_t row, struct err *e);
 /* Thread function: `arg` is a struct udp. Waits for GO, serves until STOP. */
 void *udp_run(void *arg);
 void udp_free(struct udp *u);

@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-int worker_init(struct worker *w, struct server *s, uint32_t row, struct err *e)
+int dns_worker_init(struct dns_worker *w, struct dns_server *s, uint32_t row, struct err *e)
 {
-	*w = (struct worker){.server = s};
+	*w = (struct dns_worker){.server = s};
 	if (row >= BOARD_WORKERS_MAX)
 		return err_set(e, "board has %u rows for dns threads, row %u is past them",
 			BOARD_WORKERS_MAX, row);
@@ -24,15 +24,15 @@ int worker_init(struct worker *w, struct server *s, uint32_t row, struct err *e)
 	return 0;
 }
 
-void worker_clear(struct worker *w)
+void dns_worker_clear(struct dns_worker *w)
 {
 	view_free(w->view);
 	responder_clear(&w->responder);
 }
 
-void worker_enter(struct worker *w, uint64_t now_ms)
+void dns_worker_enter(struct dns_worker *w, uint64_t now_ms)
 {
-	struct server *s = w->server;
+	struct dns_server *s = w->server;
 
 	qsbr_online(&s->qsbr, w->reader);
 	if (view_stale(w->view, s->board, now_ms))
@@ -43,7 +43,7 @@ void worker_enter(struct worker *w, uint64_t now_ms)
 }
 
 /* One line for all transfers refused since the last one. */
-static void log_transfers(struct worker *w, uint64_t now_ms)
+static void log_transfers(struct dns_worker *w, uint64_t now_ms)
 {
 	char name[NAME_TEXT_MAX], text[256];
 
@@ -52,12 +52,12 @@ static void log_transfers(struct worker *w, uint64_t now_ms)
 	(void)snprintf(text, sizeof text,
 		"%u zone transfers refused, the last of %.120s: AXFR and IXFR are not served",
 		w->responder.transfers, name_format(w->responder.query.name.wire, name));
-	server_event(w->server, EVENT_NOTICE, LEVEL_WARNING, "dns", text);
+	dns_server_event(w->server, EVENT_NOTICE, LEVEL_WARNING, "dns", text);
 	w->responder.transfers = 0;
 	w->transfers_logged_ms = now_ms;
 }
 
-void worker_leave(struct worker *w, uint64_t now_ms)
+void dns_worker_leave(struct dns_worker *w, uint64_t now_ms)
 {
 	if (w->responder.transfers > 0)
 		log_transfers(w, now_ms);

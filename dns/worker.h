@@ -1,7 +1,7 @@
 /*
  * What a UDP thread and the TCP thread have in common: a row on the board, a view, a responder.
  *
- *   worker_enter(w, now) … respond(&w->responder, …) … worker_leave(w, now)
+ *   dns_worker_enter(w, now) … respond(&w->responder, …) … dns_worker_leave(w, now)
  *
  * Between the two the dataset and the view stand still. Private to dns/.
  */
@@ -15,8 +15,8 @@
 /* Refused zone transfers make one line in the log within this time and worker. */
 #define TRANSFER_LOG_MS 10000u
 
-struct worker {
-	struct server *server;
+struct dns_worker {
+	struct dns_server *server;
 	struct board_dns_row *row;
 	struct qsbr_reader *reader;
 	struct view *view;
@@ -25,15 +25,15 @@ struct worker {
 };
 
 /* `row` is the thread's own on the board. Before the threads start. */
-int worker_init(struct worker *w, struct server *s, uint32_t row, struct err *e);
-void worker_clear(struct worker *w);
+int dns_worker_init(struct dns_worker *w, struct dns_server *s, uint32_t row, struct err *e);
+void dns_worker_clear(struct dns_worker *w);
 
 /* Go online with the current dataset and a view that is no older than the board's last move. */
-void worker_enter(struct worker *w, uint64_t now_ms);
+void dns_worker_enter(struct dns_worker *w, uint64_t now_ms);
 /* Go offline, note the beat, log what must be logged of `source`'s transfers. */
-void worker_leave(struct worker *w, uint64_t now_ms);
+void dns_worker_leave(struct dns_worker *w, uint64_t now_ms);
 
-static inline void worker_count(struct worker *w, enum dns_counter c, uint64_t n)
+static inline void dns_worker_count(struct dns_worker *w, enum dns_counter c, uint64_t n)
 {
 	counter_add(&w->row->counter[c], n);
 }

@@ -310,3 +310,47 @@ out:
 	free_listing(&listing);
 	return rc;
 }
+
+/* The apex that a file without any good version stands for; malloc'd, NULL when it is none or its name says nothing. */
+static struct dname *broken_apex(const struct zone_file *f)
+{
+	char origin[ZONE_ORIGIN_MAX];
+	struct dname *apex;
+	const char *why;
+
+	if (f->zone != NULL || f->error == NULL || f->duplicate)
+		return NULL;
+	zone_file_origin(f, origin);
+	apex = malloc(sizeof *apex);
+	if (apex != NULL && dname_from_text(apex, origin, NULL, &why) == 0)
+		return apex;
+	free(apex);
+	return NULL;
+}
+
+int zone_files_dataset(const struct zone_files *zf, struct dataset *d, struct err *e)
+{
+	struct zone **zones = calloc(zf->count + 1, sizeof *zones);
+	struct dname **broken = calloc(zf->count + 1, sizeof *broken);
+	size_t zone_count = 0, broken_count = 0;
+	int rc = -1;
+
+	if (zones == NULL || broken == NULL) {
+		(void)err_set(e, "out of memory for %zu zones", zf->count);
+		goto out;
+	}
+	for (size_t i = 0; i < zf->count; i++) {
+		if (zf->file[i]->zone != NULL)
+			zones[zone_count++] = zf->file[i]->zone;
+		else if ((broken[broken_count] = broken_apex(zf->file[i])) != NULL)
+			broken_count++;
+	}
+	rc = dataset_build(
+		d, zones, zone_count, (const struct dname *const *)broken, broken_count, e);
+out:
+	for (size_t i = 0; i < broken_count; i++)
+		free(broken[i]);
+	free(broken);
+	free(zones);
+	return rc;
+}

@@ -10,6 +10,7 @@
 #define DNS_ZONE_FILES_H
 
 #include "board/generation.h"
+#include "dns/dataset.h"
 #include "dns/stamp.h"
 #include "zones/zone.h"
 
@@ -80,6 +81,8 @@ int zone_files_scan(struct zone_files *zf, bool first, uint64_t now_ms, uint64_t
 	struct scan_result *out, struct err *e);
 void zone_files_forget(struct zone_files *zf, struct scan_result *result);
 void zone_files_free_retired(struct zone_files *zf);
+/* dataset_build() of what the files serve now and of the apexes of those that have no good version. */
+int zone_files_dataset(const struct zone_files *zf, struct dataset *d, struct err *e);
 
 /* ---- steps of a scan, in zone_file.c and zone_claims.c ---- */
 
