@@ -1,7 +1,11 @@
 # Waymark. `make` builds build/waymark; `make help` lists the rest.
 
 BUILD   ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
 VERSION := 0.1.0
 
 FOLDERS := base conf zones geo board steer health dns balancer control app
@@ -24,7 +28,8 @@ TEST_BINS  := $(TESTS:%=$(BUILD)/unit/%)
 all: $(BUILD)/waymark
 
 $(BUILD)/waymark: $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libwaymark.a: $(LIBRARY)
 	@rm -f $@
@@ -32,11 +37,13 @@ $(BUILD)/libwaymark.a: $(LIBRARY)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  CC  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libwaymark.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libwaymark.a -lcmocka $(LDLIBS)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libwaymark.a -lcmocka $(LDLIBS)
 
 -include $(OBJECTS:.o=.d) $(TEST_BINS:=.d)
 
@@ -52,7 +59,8 @@ FUZZ_SECONDS ?= 60
 # a fuzzer's corpus replayed by an ordinary program: no fuzzing engine needed
 $(BUILD)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(BUILD)/libwaymark.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libwaymark.a $(LDLIBS)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libwaymark.a $(LDLIBS)
 
 .PHONY: tests
 tests: $(BUILD)/waymark $(TEST_BINS) $(REPLAY_BINS)
@@ -79,7 +87,8 @@ sanitize:
 # Each fuzzer for FUZZ_SECONDS under ASan and UBSan; what it finds stays in build/fuzz.
 build/fuzz/bin/%: tests/fuzz/fuzz_%.c build/fuzz/libwaymark.a
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libwaymark.a $(LDLIBS)
+	@echo "  LD  $@"
+	$(Q)clang $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libwaymark.a $(LDLIBS)
 
 .PHONY: fuzz fuzz-bins
 fuzz-bins: $(FUZZ_BINS)
