@@ -44,7 +44,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	struct connection *c = arg;
 
 	if (c->phase == PHASE_CONNECT)
-		upstream_event(c);
+		upstream_event(c, what);
 	else
 		relay_event(c, fd == c->side[SIDE_CLIENT].fd ? SIDE_CLIENT : SIDE_ENDPOINT, what);
 }

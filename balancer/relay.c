@@ -305,7 +305,7 @@ static bool pump(struct connection *c, enum side_id from)
 	return true;
 }
 
-void relay_start(struct connection *c)
+void relay_start(struct connection *c, bool readable)
 {
 	struct side *client = &c->side[SIDE_CLIENT];
 
@@ -316,7 +316,8 @@ void relay_start(struct connection *c)
 		connection_end(c, BY_RESOURCE);
 		return;
 	}
-	(void)pump(c, SIDE_CLIENT);
+	if (pump(c, SIDE_CLIENT) && readable)
+		(void)pump(c, SIDE_ENDPOINT);
 }
 
 void relay_event(struct connection *c, enum side_id side, short what)

@@ -30,9 +30,9 @@
 #define RELAY_LARGE     (1u << 20) /* octets of a flow after which it gets a large pipe */
 #define RELAY_LINGER_MS 2000u
 
-/* Both sides are connected: attach the client's and move what is there. May end the connection, as may
- * the next two. */
-void relay_start(struct connection *c);
+/* Both sides are connected: attach the client's and move what is there. `readable`: an edge that
+ * told of data from the endpoint is consumed. May end the connection, as may the next two. */
+void relay_start(struct connection *c, bool readable);
 void relay_event(struct connection *c, enum side_id side, short what);
 /* A deadline of the data phase has passed. */
 void relay_timeout(struct connection *c);

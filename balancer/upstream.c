@@ -155,11 +155,11 @@ static bool failed(struct connection *c, int error)
 	return false;
 }
 
-static void reached(struct connection *c)
+static void reached(struct connection *c, bool readable)
 {
 	if (c->tries > 1)
 		worker_count(c->worker, BALANCER_RETRIED, 1);
-	relay_start(c);
+	relay_start(c, readable);
 }
 
 /* Begin one attempt: 0 under way, 1 reached at once, else -1 with errno. */
@@ -201,7 +201,7 @@ static void advance(struct connection *c)
 		gauge_add(&w->row->active[endpoint_slot(c)], 1);
 		rc = attempt(c);
 		if (rc > 0)
-			reached(c);
+			reached(c, false); /* its event is yet to come */
 		if (rc >= 0)
 			return;
 		if (!failed(c, errno))
@@ -215,7 +215,7 @@ void upstream_start(struct connection *c)
 	advance(c);
 }
 
-void upstream_event(struct connection *c)
+void upstream_event(struct connection *c, short what)
 {
 	int error = 0;
 	socklen_t length = sizeof error;
@@ -223,7 +223,8 @@ void upstream_event(struct connection *c)
 	if (getsockopt(c->side[SIDE_ENDPOINT].fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		error = errno;
 	if (error == 0) {
-		reached(c);
+		/* This edge may tell of the endpoint's first words, too. */
+		reached(c, (what & EV_READ) != 0);
 		return;
 	}
 	worker_refresh(c->worker);

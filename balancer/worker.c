@@ -243,13 +243,18 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	set_timer(w, w->ticking ? WHEEL_TICK_MS : WORKER_REST_MS);
 }
 
+void worker_start(struct worker *w)
+{
+	on_timer(-1, 0, w);
+	follow_order(w);
+}
+
 void *worker_run(void *worker)
 {
 	struct worker *w = worker;
 	const uint64_t one = 1;
 
-	on_timer(-1, 0, w);
-	follow_order(w);
+	worker_start(w);
 	if (w->order < ORDER_DRAIN || w->active > 0)
 		(void)event_base_dispatch(w->base);
 	if (write(w->balancer->done, &one, sizeof one) < 0)

@@ -89,6 +89,8 @@ int worker_open(
 	struct worker *w, struct balancer *b, uint16_t index, uint32_t pipes_max, struct err *e);
 /* Frees what worker_open() made; the thread has ended. */
 void worker_close(struct worker *w);
+/* Start the timer and see what was ordered; the thread does this first. */
+void worker_start(struct worker *w);
 /* The thread: returns when it was told to stop and its last connection is gone. */
 void *worker_run(void *worker);
 /* From any thread: look at balancer->order now. */
