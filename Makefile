@@ -14,12 +14,14 @@ MAIN    := app/main.c
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(filter-out $(BUILD)/$(MAIN:.c=.o),$(OBJECTS))
 
-PACKAGES := libldns libevent_core libevent_pthreads libmaxminddb libcurl yaml-0.1 jansson
+PACKAGES := ldns libevent_core libmaxminddb libcurl yaml-0.1 jansson
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -DWAYMARK_VERSION='"$(VERSION)"' -I. $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -lsome-package-of-tools/setup-build-is-missing)
+CPPFLAGS += -D_GNU_SOURCE -DWAYMARK_VERSION='"$(VERSION)"' -I. $(PACKAGE_CFLAGS)
 ALL_CFLAGS = -std=c11 $(WARNINGS) -fstack-protector-strong -fno-strict-aliasing -pthread $(CFLAGS) $(SANITIZE)
-LDLIBS   += $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -pthread
+LDLIBS   += $(PACKAGE_LIBS) -lm -pthread
 
 TESTS      := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 TEST_BINS  := $(TESTS:%=$(BUILD)/unit/%)
