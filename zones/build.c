@@ -5,9 +5,9 @@
 #include "zones/load.h"
 
 #include "base/hash.h"
+#include "base/pages.h"
 #include "base/wire.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Where the next octets go. */
@@ -148,6 +148,28 @@ static void write_node(struct build *b, const struct log_owner *o)
 	write_padding(b, (size_t)(b->at - (uint8_t *)n));
 }
 
+static void write_nodes(struct build *b)
+{
+	const struct log *log = &b->l->log;
+	uint32_t ref = log->first_owner, ahead = ref;
+
+	for (unsigned i = 0; ref != 0; i++) {
+		const struct log_owner *o;
+
+		if (ahead != 0) {
+			o = log_owner_at(log, ahead);
+			__builtin_prefetch(&b->z->slots[o->slot], 1);
+			ahead = o->next;
+		}
+		if (i < PREFETCH_AHEAD)
+			continue;
+		o = log_owner_at(log, ref);
+		if (!o->merged)
+			write_node(b, o);
+		ref = o->next;
+	}
+}
+
 /* "*.x": tell x. */
 static void link_wildcard(struct build *b, const struct log_owner *o)
 {
@@ -172,7 +194,7 @@ static int take_slots(struct load *l, struct zone *z)
 
 		if (slots == NULL)
 			return -1;
-		free(l->slots);
+		pages_free(l->slots, l->slot_count * sizeof *l->slots);
 		l->slots = slots;
 		l->slot_count = (uint32_t)wanted;
 	}
@@ -227,28 +249,23 @@ int load_build(struct load *l, struct zone **out)
 
 	if (size / REF_UNIT > UINT32_MAX)
 		return load_no_memory(l);
-	b.z = malloc(size);
+	b.z = pages_alloc(size);
 	if (b.z == NULL)
 		return load_no_memory(l);
-	*b.z = (struct zone){0};
 	if (take_slots(l, b.z) < 0) {
-		free(b.z);
+		pages_free(b.z, size);
 		return load_no_memory(l);
 	}
 	b.at = (uint8_t *)(b.z + 1);
 	write_front(&b, soa);
-	for (uint32_t ref = l->log.first_owner; ref != 0; ref = o->next) {
-		o = log_owner_at(&l->log, ref);
-		if (!o->merged)
-			write_node(&b, o);
-	}
+	write_nodes(&b);
 	for (uint32_t ref = l->log.first_owner; ref != 0; ref = o->next) {
 		o = log_owner_at(&l->log, ref);
 		if (!o->merged && o->labels > l->apex.labels && o->name[0] == 1 &&
 			o->name[1] == '*')
 			link_wildcard(&b, o);
 	}
-	b.z->memory = size + b.z->slot_count * sizeof *b.z->slots;
+	b.z->size = size;
 	o = log_owner_at(&l->log, l->apex_owner);
 	b.z->apex_node = zone_node(b.z, b.z->slots[o->slot].ref);
 	*out = b.z;

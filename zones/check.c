@@ -176,44 +176,51 @@ static void note_kind(struct kinds *k, const struct log_record *r)
 	k->other = r;
 }
 
-/* An error of `r` that rests on another record. */
-static void clash(struct load *l, const struct log_record *r, const struct log_record *other,
-	const char *owner, const char *what)
+/* An error of `r`, a record of `o`; `other` (may be NULL) is what it collides with. */
+static void clash(struct load *l, const struct log_owner *o, const struct log_record *r,
+	const struct log_record *other, const char *what)
 {
-	char place[PLACE_MAX];
+	char owner[NAME_TEXT_MAX], place[PLACE_MAX];
 
-	load_message(
-		l, SEVERITY_ERROR, r, "%s %s (%s)", owner, what, show_place(l, r, other, place));
+	(void)name_format(o->name, owner);
+	if (other != NULL)
+		load_message(l, SEVERITY_ERROR, r, "%s %s (%s)", owner, what,
+			show_place(l, r, other, place));
+	else
+		load_message(l, SEVERITY_ERROR, r, "%s %s", owner, what);
+}
+
+static void check_pool(struct load *l, const struct log_owner *o, const struct kinds *k)
+{
+	if (k->second_pool != NULL)
+		clash(l, o, k->second_pool, k->pool, "has several POOL records");
+	if (k->address != NULL)
+		clash(l, o, k->address, k->pool, "has a POOL, which owns its A and AAAA");
+	if ((o->flags & (NODE_CUT | NODE_BELOW_CUT)) != 0)
+		clash(l, o, k->pool, k->ns,
+			"is delegated by an NS here or above it: no POOL can be there");
 }
 
 static void check_kinds(struct load *l, const struct log_owner *o, const struct kinds *k)
 {
-	char owner[NAME_TEXT_MAX];
 	bool apex = (o->flags & NODE_APEX) != 0;
 
-	(void)name_format(o->name, owner);
 	if (k->cname != NULL && k->other != NULL)
-		clash(l, k->cname, k->other, owner, "has a CNAME and other data");
+		clash(l, o, k->cname, k->other, "has a CNAME and other data");
 	if (k->second_cname != NULL)
-		clash(l, k->second_cname, k->cname, owner, "has several CNAMEs");
+		clash(l, o, k->second_cname, k->cname, "has several CNAMEs");
 	if (k->second_dname != NULL)
-		clash(l, k->second_dname, k->dname, owner, "has several DNAMEs");
+		clash(l, o, k->second_dname, k->dname, "has several DNAMEs");
 	if (k->dname != NULL && k->ns != NULL && !apex)
-		clash(l, k->dname, k->ns, owner, "has a DNAME and an NS below the apex");
+		clash(l, o, k->dname, k->ns, "has a DNAME and an NS below the apex");
 	if (k->soa != NULL && !apex)
-		clash(l, k->soa, record(l, l->soa), owner, "has a second SOA");
+		clash(l, o, k->soa, record(l, l->soa), "has a second SOA");
 	if (k->second_soa != NULL)
-		clash(l, k->second_soa, k->soa, owner, "has a second SOA");
+		clash(l, o, k->second_soa, k->soa, "has a second SOA");
 	if (apex && k->ns == NULL && !l->partial)
-		load_message(l, SEVERITY_ERROR, record(l, l->soa),
-			"the zone has no NS record at its apex %s", owner);
-	if (k->second_pool != NULL)
-		clash(l, k->second_pool, k->pool, owner, "has several POOL records");
-	if (k->pool != NULL && k->address != NULL)
-		clash(l, k->address, k->pool, owner, "has a POOL, which owns its A and AAAA");
-	if (k->pool != NULL && (o->flags & (NODE_CUT | NODE_BELOW_CUT)) != 0)
-		load_message(l, SEVERITY_ERROR, k->pool,
-			"%s is delegated by an NS here or above it: no POOL can be there", owner);
+		clash(l, o, record(l, l->soa), NULL, "is the apex and has no NS record");
+	if (k->pool != NULL)
+		check_pool(l, o, k);
 }
 
 /* The RRset at *link: duplicates unlinked, TTLs made equal, size added to *node. Moves *link behind it. */

@@ -8,21 +8,20 @@
  */
 #include "zones/load.h"
 
-#include <stdlib.h>
+#include "base/pages.h"
+
 #include <string.h>
 
-/* A slot is empty, or has the ref of the owner it belongs to. */
-static size_t find_slot(const struct load *l, const struct dname *name, unsigned label)
+/* The slot of the name, or the empty one where it would be. */
+static size_t find_slot(
+	const struct load *l, uint32_t home, uint32_t tag, const uint8_t *wire, size_t length)
 {
-	uint64_t hash = name->hash[label];
-	const uint8_t *wire = name->wire + name->offset[label];
-	size_t length = (size_t)name->length - name->offset[label];
-	size_t i = slot_home(hash, l->slot_count);
+	size_t i = slot_home(home, l->slot_count);
 
 	for (; l->slots[i].ref != 0; i = i + 1 == l->slot_count ? 0 : i + 1) {
 		const struct log_owner *o;
 
-		if (l->slots[i].tag != (uint32_t)hash)
+		if (l->slots[i].tag != tag)
 			continue;
 		o = log_owner_at(&l->log, l->slots[i].ref);
 		if (o->length == length && memcmp(o->name, wire, length) == 0)
@@ -31,28 +30,32 @@ static size_t find_slot(const struct load *l, const struct dname *name, unsigned
 	return i;
 }
 
+static size_t find_suffix(const struct load *l, const struct dname *name, unsigned label)
+{
+	return find_slot(l, (uint32_t)(name->hash[label] >> 32), (uint32_t)name->hash[label],
+		name->wire + name->offset[label], (size_t)name->length - name->offset[label]);
+}
+
 uint32_t load_find(const struct load *l, const struct dname *name, unsigned label)
 {
-	return l->slots[find_slot(l, name, label)].ref;
+	return l->slots[find_suffix(l, name, label)].ref;
 }
 
 struct slot *slots_resize(
 	const struct slot *old, uint32_t old_count, uint32_t count, const struct load *l)
 {
-	struct slot *slots = calloc(count, sizeof *slots);
+	struct slot *slots = pages_alloc(count * sizeof *slots);
 
 	if (slots == NULL)
 		return NULL;
 	for (uint32_t n = 0; n < old_count; n++) {
 		struct log_owner *o;
-		struct dname name;
 		size_t i;
 
 		if (old[n].ref == 0)
 			continue;
 		o = log_owner_at(&l->log, old[n].ref);
-		(void)dname_from_wire(&name, o->name, o->length);
-		i = slot_home(name.hash[0], count);
+		i = slot_home(o->home, count);
 		while (slots[i].ref != 0)
 			i = i + 1 == count ? 0 : i + 1;
 		slots[i] = old[n];
@@ -72,42 +75,44 @@ static int grow(struct load *l)
 	slots = slots_resize(l->slots, l->slot_count, l->slot_count * 2, l);
 	if (slots == NULL)
 		return load_no_memory(l);
-	free(l->slots);
+	pages_free(l->slots, l->slot_count * sizeof *l->slots);
 	l->slots = slots;
 	l->slot_count *= 2;
 	return 0;
 }
 
-static void take_slot(struct load *l, size_t slot, uint64_t hash, uint32_t ref)
+static void take_slot(struct load *l, size_t slot, uint32_t ref)
 {
-	l->slots[slot] = (struct slot){(uint32_t)hash, ref};
-	log_owner_at(&l->log, ref)->slot = (uint32_t)slot;
+	struct log_owner *o = log_owner_at(&l->log, ref);
+
+	l->slots[slot] = (struct slot){o->tag, ref};
+	o->slot = (uint32_t)slot;
 	l->owners++;
 }
 
 /* Every ancestor below the apex exists, with records or without. */
-static int add_ancestors(struct load *l, const struct dname *name, unsigned apex_label)
+static int add_ancestors(struct load *l, const struct log_owner *o, unsigned apex_label)
 {
+	struct dname name;
+
+	(void)dname_from_wire(&name, o->name, o->length);
 	for (unsigned label = 1; label < apex_label; label++) {
 		uint32_t ref;
 
-		if (load_find(l, name, label) != 0)
+		if (load_find(l, &name, label) != 0)
 			return 0; /* and so do its ancestors */
-		ref = log_empty_owner(&l->log, name->wire + name->offset[label],
-			(size_t)name->length - name->offset[label], (unsigned)name->labels - label);
+		ref = log_add_owner(&l->log, &name, label);
 		if (ref == 0)
 			return load_no_memory(l);
 		if (grow(l) < 0)
 			return -1;
-		take_slot(l, find_slot(l, name, label), name->hash[label], ref);
+		take_slot(l, find_suffix(l, &name, label), ref);
 	}
 	return 0;
 }
 
 static void merge(struct load *l, struct log_owner *into, struct log_owner *from)
 {
-	if (from->head == 0)
-		return;
 	if (into->tail != 0)
 		log_record_at(&l->log, into->tail)->next = from->head;
 	else
@@ -116,43 +121,79 @@ static void merge(struct load *l, struct log_owner *into, struct log_owner *from
 	from->head = from->tail = 0;
 }
 
+static bool in_zone(const struct load *l, const struct log_owner *o)
+{
+	size_t above = (size_t)o->length - l->apex.length;
+
+	if (o->length < l->apex.length || o->labels < l->apex.labels ||
+		memcmp(o->name + above, l->apex.wire, l->apex.length) != 0)
+		return false;
+	/* the apex begins at a label of the name, not inside one */
+	for (size_t at = 0; at <= above; at += (size_t)o->name[at] + 1)
+		if (at == above)
+			return true;
+	return false;
+}
+
+static void skip_owner(struct load *l, struct log_owner *o)
+{
+	char owner[NAME_TEXT_MAX], apex[NAME_TEXT_MAX];
+
+	load_message(l, SEVERITY_WARNING, log_record_at(&l->log, o->head),
+		"%s is not in zone %s: skipped", name_format(o->name, owner),
+		name_format(l->apex.wire, apex));
+	o->merged = true;
+}
+
 static int index_owner(struct load *l, uint32_t ref)
 {
 	struct log_owner *o = log_owner_at(&l->log, ref);
-	struct dname name;
 	unsigned apex_label;
 	size_t slot;
 
-	(void)dname_from_wire(&name, o->name, o->length);
-	if (!dname_is_below(&name, &l->apex)) {
-		const struct log_record *r;
-		char owner[NAME_TEXT_MAX], apex[NAME_TEXT_MAX];
-
+	if (o->head == 0) { /* only records with mistakes */
 		o->merged = true;
-		if (o->head == 0)
-			return 0;
-		r = log_record_at(&l->log, o->head);
-		load_message(l, SEVERITY_WARNING, r, "%s is not in zone %s: skipped",
-			name_format(name.wire, owner), name_format(l->apex.wire, apex));
 		return 0;
 	}
-	if (o->head == 0 && ref != l->apex_owner) {
-		o->merged = true; /* only records with mistakes */
+	if (!in_zone(l, o)) {
+		skip_owner(l, o);
 		return 0;
 	}
-	slot = find_slot(l, &name, 0);
+	if (grow(l) < 0)
+		return -1;
+	slot = find_slot(l, o->home, o->tag, o->name, o->length);
 	if (l->slots[slot].ref != 0) {
 		merge(l, log_owner_at(&l->log, l->slots[slot].ref), o);
 		o->merged = true;
 		return 0;
 	}
-	if (grow(l) < 0)
-		return -1;
-	take_slot(l, find_slot(l, &name, 0), name.hash[0], ref);
-	apex_label = (unsigned)name.labels - l->apex.labels;
+	take_slot(l, slot, ref);
+	apex_label = (unsigned)o->labels - l->apex.labels;
 	if (apex_label > l->depth)
 		l->depth = (uint8_t)apex_label;
-	return apex_label > 1 ? add_ancestors(l, &name, apex_label) : 0;
+	return apex_label > 1 ? add_ancestors(l, o, apex_label) : 0;
+}
+
+/* Index every owner that the file has; what add_ancestors() adds comes behind the last of them. */
+static int index_owners(struct load *l)
+{
+	uint32_t last = l->log.last_owner, ref = l->log.first_owner, ahead = ref;
+
+	for (unsigned i = 0;; i++) {
+		if (ahead != 0) {
+			const struct log_owner *o = log_owner_at(&l->log, ahead);
+
+			__builtin_prefetch(&l->slots[slot_home(o->home, l->slot_count)], 1);
+			ahead = o->next;
+		}
+		if (i < PREFETCH_AHEAD)
+			continue;
+		if (index_owner(l, ref) < 0)
+			return -1;
+		if (ref == last)
+			return 0;
+		ref = log_owner_at(&l->log, ref)->next;
+	}
 }
 
 static bool has_type(const struct load *l, const struct log_owner *o, uint16_t type)
@@ -206,7 +247,7 @@ int load_index(struct load *l)
 {
 	const struct log_owner *apex;
 	uint64_t slots = (uint64_t)l->log.owners * 5 / 3 + 4;
-	uint32_t last = l->log.last_owner, ref;
+	uint32_t ref;
 
 	if (l->soa == 0) {
 		if (!l->partial)
@@ -216,18 +257,14 @@ int load_index(struct load *l)
 	}
 	if (slots > UINT32_MAX / 2)
 		return load_no_memory(l);
-	l->slots = calloc(slots, sizeof *l->slots);
+	l->slots = pages_alloc(slots * sizeof *l->slots);
 	if (l->slots == NULL)
 		return load_no_memory(l);
 	l->slot_count = (uint32_t)slots;
 	apex = log_owner_at(&l->log, l->apex_owner);
 	(void)dname_from_wire(&l->apex, apex->name, apex->length);
-	for (ref = l->log.first_owner;; ref = log_owner_at(&l->log, ref)->next) {
-		if (index_owner(l, ref) < 0)
-			return -1;
-		if (ref == last) /* what comes behind it was added by ourselves */
-			break;
-	}
+	if (index_owners(l) < 0)
+		return -1;
 	l->apex_owner = load_find(l, &l->apex, 0); /* it may have been merged */
 	for (ref = l->log.first_owner; ref != 0; ref = log_owner_at(&l->log, ref)->next)
 		if (!log_owner_at(&l->log, ref)->merged)

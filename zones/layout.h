@@ -43,13 +43,14 @@ struct zone {
 	uint32_t serial;
 	uint32_t nodes;
 	size_t records;
-	size_t memory;
+	size_t size; /* octets of this allocation */
 	uint64_t digest;
 };
 
-static inline size_t slot_home(uint64_t hash, uint32_t slot_count)
+/* Where the search for a name begins, by the upper half of its hash. */
+static inline size_t slot_home(uint32_t upper, uint32_t slot_count)
 {
-	return (size_t)(((hash >> 32) * slot_count) >> 32);
+	return (size_t)(((uint64_t)upper * slot_count) >> 32);
 }
 
 static inline const struct node *zone_node(const struct zone *z, uint32_t ref)

@@ -24,6 +24,8 @@ static inline size_t padded_owner(size_t length)
 	return (length + 7) / 8 * 8;
 }
 
+#define PREFETCH_AHEAD 16 /* owners: each slot is a cache miss, and the next ones are known */
+
 #define ZONE_INCLUDES_MAX 1000u /* $INCLUDE directives carried out for one zone */
 
 struct load_file {

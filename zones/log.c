@@ -20,6 +20,7 @@ int log_open(struct log *log, size_t expected)
 	data = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (data == MAP_FAILED)
 		return -1;
+	(void)madvise(data, capacity, MADV_HUGEPAGE);
 	log->data = data;
 	log->capacity = capacity;
 	log->length = 4;
@@ -47,13 +48,15 @@ static int reserve(struct log *log, size_t more)
 	data = mremap(log->data, log->capacity, capacity, MREMAP_MAYMOVE);
 	if (data == MAP_FAILED)
 		return -1;
+	(void)madvise(data, capacity, MADV_HUGEPAGE);
 	log->data = data;
 	log->capacity = capacity;
 	return 0;
 }
 
-uint32_t log_empty_owner(struct log *log, const uint8_t *wire, size_t length, unsigned labels)
+uint32_t log_add_owner(struct log *log, const struct dname *name, unsigned label)
 {
+	size_t length = (size_t)name->length - name->offset[label];
 	size_t size = padded(sizeof(struct log_owner) + length);
 	uint32_t ref = (uint32_t)(log->length / 4);
 	struct log_owner *o;
@@ -61,8 +64,11 @@ uint32_t log_empty_owner(struct log *log, const uint8_t *wire, size_t length, un
 	if (reserve(log, size) < 0)
 		return 0;
 	o = log_owner_at(log, ref);
-	*o = (struct log_owner){.length = (uint8_t)length, .labels = (uint8_t)labels};
-	memcpy(o->name, wire, length);
+	*o = (struct log_owner){.tag = (uint32_t)name->hash[label],
+		.home = (uint32_t)(name->hash[label] >> 32),
+		.length = (uint8_t)length,
+		.labels = (uint8_t)(name->labels - label)};
+	memcpy(o->name, name->wire + name->offset[label], length);
 	if (log->last_owner != 0)
 		log_owner_at(log, log->last_owner)->next = ref;
 	else
@@ -81,7 +87,7 @@ int log_owner(struct log *log, const struct dname *name)
 		if (o->length == name->length && memcmp(o->name, name->wire, o->length) == 0)
 			return 0;
 	}
-	return log_empty_owner(log, name->wire, name->length, name->labels) != 0 ? 0 : -1;
+	return log_add_owner(log, name, 0) != 0 ? 0 : -1;
 }
 
 struct log_record *log_begin(struct log *log)

@@ -1,7 +1,7 @@
 /*
  * The records of a zone while it is read: a log in file order, later sorted by owner and built into the zone.
  *
- *   | owner 20 + name | record 20 + RDATA | record … | owner … | record …
+ *   | owner 28 + name | record 20 + RDATA | record … | owner … | record …
  *
  * An owner stands once before the records that follow each other in the file; the index (zones/index.c) merges owners that
  * come again. Everything is reached by `ref`, the offset in steps of 4 octets, because the log moves as it grows:
@@ -22,6 +22,7 @@
 struct log_owner {
 	uint32_t next;       /* owner that was added after this one; 0 = last */
 	uint32_t head, tail; /* its records; 0 = none */
+	uint32_t tag, home;  /* lower and upper half of the name's hash */
 	uint32_t slot;       /* index: its place in the table */
 	uint8_t length;      /* octets of name */
 	uint8_t labels;      /* without the root */
@@ -65,8 +66,8 @@ int log_owner(struct log *log, const struct dname *name);
 struct log_record *log_begin(struct log *log);
 /* The record of log_begin() with record->length octets of rdata is complete. */
 void log_commit(struct log *log, struct log_record *record);
-/* An owner without records, for an empty non-terminal; its ref, or 0 as above. */
-uint32_t log_empty_owner(struct log *log, const uint8_t *wire, size_t length, unsigned labels);
+/* A new owner: the suffix of `name` that starts at `label`; its ref, or 0 as above. */
+uint32_t log_add_owner(struct log *log, const struct dname *name, unsigned label);
 
 static inline struct log_owner *log_owner_at(const struct log *log, uint32_t ref)
 {

@@ -5,6 +5,7 @@
  */
 #include "zones/load.h"
 
+#include "base/pages.h"
 #include "base/wire.h"
 
 #include <errno.h>
@@ -463,7 +464,7 @@ static int load_all(struct source *s, const char *file, const char *shown, const
 		rc = load_build(l, out);
 out:
 	log_close(&l->log);
-	free(l->slots);
+	pages_free(l->slots, l->slot_count * sizeof *l->slots);
 	free(l->files);
 	arena_free(&l->arena);
 	return rc;

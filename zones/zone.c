@@ -8,11 +8,10 @@
  */
 #include "zones/zone.h"
 
-#include "base/wire.h"
+#include "base/pages.h"
 #include "zones/layout.h"
 
 #include <endian.h>
-#include <stdlib.h>
 #include <string.h>
 
 static inline uint64_t load_word(const uint8_t *p)
@@ -40,7 +39,7 @@ static inline const struct node *find_at(
 	uint64_t hash = name->hash[label];
 	uint32_t tag = (uint32_t)hash;
 	size_t start = name->offset[label], length = name->offset[apex_label] - start;
-	size_t i = slot_home(hash, z->slot_count);
+	size_t i = slot_home((uint32_t)(hash >> 32), z->slot_count);
 
 	for (;;) {
 		const struct slot *s = &z->slots[i];
@@ -202,7 +201,7 @@ size_t zone_record_count(const struct zone *z)
 
 size_t zone_memory(const struct zone *z)
 {
-	return z->memory;
+	return z->size + z->slot_count * sizeof *z->slots;
 }
 
 size_t zone_file_count(const struct zone *z)
@@ -243,6 +242,6 @@ void zone_free(struct zone *z)
 {
 	if (z == NULL)
 		return;
-	free(z->slots);
-	free(z);
+	pages_free(z->slots, z->slot_count * sizeof *z->slots);
+	pages_free(z, z->size);
 }
