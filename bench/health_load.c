@@ -14,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,12 +199,42 @@ static void report(const struct board *b, pid_t role, uint32_t interval_ms, uint
 		(unsigned long long)atomic_load(&counter[HEALTH_PROBES_MISSED]));
 }
 
+/* Fork the role; returns its link. */
+static int start_role(const struct generation *g, struct board *board, pid_t *role)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+		die("socketpair");
+	*role = fork();
+	if (*role < 0)
+		die("fork");
+	if (*role == 0) {
+		struct role_start start = {.role = ROLE_HEALTH,
+			.generation = g,
+			.board = board,
+			.link = pair[1],
+			.wake = -1,
+			.cold = true};
+
+		(void)close(pair[0]);
+		_exit(health_role(&start));
+	}
+	(void)close(pair[1]);
+	return pair[0];
+}
+
+static uint32_t number(int argc, char **argv, int at, uint32_t fallback)
+{
+	return argc > at ? (uint32_t)strtoul(argv[at], NULL, 10) : fallback;
+}
+
 int main(int argc, char **argv)
 {
 	bool http = argc > 1 && strcmp(argv[1], "http") == 0;
-	uint32_t count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 10000;
-	uint32_t interval_ms = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 5000;
-	uint32_t seconds = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 20;
+	uint32_t count = number(argc, argv, 2, 10000);
+	uint32_t interval_ms = number(argc, argv, 3, 5000);
+	uint32_t seconds = number(argc, argv, 4, 20);
 	struct conf_check check = {.name = "bench",
 		.kind = http ? CHECK_HTTP : CHECK_TCP,
 		.path = "/healthz",
@@ -220,42 +251,31 @@ int main(int argc, char **argv)
 	struct board board;
 	struct conf conf;
 	pid_t server, role;
-	int pair[2], listener;
+	int link, listener;
 	uint16_t port;
 
-	if (argc < 2 || (!http && strcmp(argv[1], "tcp") != 0) || count < 1 || count > 65536) {
+	if (argc < 2 || (!http && strcmp(argv[1], "tcp") != 0) || count < 1 ||
+		count > BOARD_ENDPOINTS_MAX) {
 		(void)fprintf(
 			stderr, "usage: health_load tcp|http [targets] [interval_ms] [seconds]\n");
 		return 2;
 	}
 	listener = listen_on_all(&port);
 	server = fork();
+	if (server < 0)
+		die("fork");
 	if (server == 0)
 		serve(listener);
 	make_board(&board);
 	make_generation(&g, &conf, &check, &pool, count, port);
-	if (server < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
-		die("fork");
-	role = fork();
-	if (role == 0) {
-		struct role_start start = {.role = ROLE_HEALTH,
-			.generation = &g,
-			.board = &board,
-			.link = pair[1],
-			.wake = -1,
-			.cold = true};
-
-		(void)close(pair[0]);
-		_exit(health_role(&start));
-	}
-	(void)close(pair[1]);
-	while (link_receive(pair[0], &message) < 0)
+	link = start_role(&g, &board, &role);
+	while (link_receive(link, &message) < 0)
 		(void)usleep(1000);
-	(void)link_send(pair[0], LINK_GO, 0, NULL);
+	(void)link_send(link, LINK_GO, 0, NULL);
 	(void)printf("%s: %u targets every %u ms: ", http ? "http" : "tcp", count, interval_ms);
 	(void)fflush(stdout);
 	report(&board, role, interval_ms, seconds);
-	(void)close(pair[0]); /* ends the role */
+	(void)close(link); /* ends the role */
 	(void)waitpid(role, NULL, 0);
 	(void)kill(server, SIGTERM);
 	(void)waitpid(server, NULL, 0);

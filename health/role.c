@@ -44,6 +44,11 @@ struct health {
 	uint64_t noticed_ms;
 };
 
+static struct timeval after_ms(uint32_t ms)
+{
+	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+}
+
 /* ---- the balancer's evidence ---- */
 
 static void take_growth(void *owner, uint32_t probe, uint32_t growth)
@@ -69,7 +74,7 @@ static void fold_fired(evutil_socket_t fd, short what, void *arg)
 static void woken(evutil_socket_t fd, short what, void *arg)
 {
 	struct health *h = arg;
-	const struct timeval gap = {.tv_usec = HEALTH_FOLD_GAP_MS * 1000};
+	const struct timeval gap = after_ms(HEALTH_FOLD_GAP_MS);
 	uint64_t times;
 
 	(void)what;
@@ -104,7 +109,7 @@ static void ticked(evutil_socket_t fd, short what, void *arg)
 
 static void go(struct health *h)
 {
-	const struct timeval every = {.tv_usec = HEALTH_TICK_MS * 1000};
+	const struct timeval every = after_ms(HEALTH_TICK_MS);
 	uint64_t now_ms = clock_mono_ms();
 	bool told = atomic_load(&h->board->health->beat_ms) != 0; /* someone served here before */
 
@@ -136,7 +141,7 @@ static void grace_over(evutil_socket_t fd, short what, void *arg)
 
 static void stop(struct health *h)
 {
-	const struct timeval grace = {.tv_usec = HEALTH_STOP_MS * 1000};
+	const struct timeval grace = after_ms(HEALTH_STOP_MS);
 
 	if (!h->serving) {
 		leave(h);

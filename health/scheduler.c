@@ -143,8 +143,11 @@ static void place_new(struct scheduler *s, struct schedule_entry *it, uint64_t n
 {
 	uint64_t spread_ms = (uint64_t)count * 1000 / SCHEDULER_FIRST_PER_S;
 	uint64_t within_ms = it->timeout_ms < it->interval_ms ? it->timeout_ms : it->interval_ms;
-	uint64_t share = it->interval_ms / count + 1;
+	uint64_t share;
 
+	if (count == 0)
+		return;
+	share = it->interval_ms / count + 1;
 	if (spread_ms > within_ms / 2)
 		spread_ms = within_ms / 2;
 	it->at_ms = now_ms + spread_ms * index / count;

@@ -17,6 +17,7 @@ enum manner {
 struct server {
 	enum manner manner;
 	const char *reply, *more;
+	enum family family; /* FAMILY_NONE: IPv4 */
 	struct hostport at;
 	int fd;
 	pthread_t thread;
@@ -84,7 +85,7 @@ static void *serve(void *arg)
 
 static void server_start(struct server *s)
 {
-	s->fd = loopback_socket(FAMILY_IPV4, 16, &s->at);
+	s->fd = loopback_socket(s->family == FAMILY_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4, 16, &s->at);
 	assert_true(s->fd >= 0);
 	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
 }
@@ -258,6 +259,7 @@ static void a_cancelled_probe_tells_its_phase(void **state)
 
 static void a_silent_target_is_cancelled_in_connect(void **state)
 {
+	struct server good = {.manner = SAY_AND_HOLD, .reply = OK "Content-Length: 0\r\n\r\n"};
 	struct conf_check check = check_with("/", NULL);
 	struct loop l;
 	struct hostport at;
@@ -271,6 +273,10 @@ static void a_silent_target_is_cancelled_in_connect(void **state)
 		(void)connect(filler[i], (struct sockaddr *)&ss, size);
 	}
 	loop_open(&l);
+	server_start(&good);
+	loop_start(&l, 1, &check, &good.at); /* its handle is used again and must not remember */
+	assert_int_equal(loop_wait(&l, 1)->result, CHECK_PASSED);
+	server_stop(&good);
 	loop_start(&l, 0, &check, &at);
 	for (int i = 0; i < 3; i++)
 		loop_turn(&l);
@@ -317,6 +323,31 @@ static void requests_are_what_proxies_expect(void **state)
 	(void)unsetenv("http_proxy");
 }
 
+static void an_ipv6_target_is_asked_by_its_bracketed_address(void **state)
+{
+	struct server s = {.manner = SAY_AND_HOLD,
+		.reply = OK "Content-Length: 0\r\n\r\n",
+		.family = FAMILY_IPV6};
+	struct conf_check check = check_with("/", NULL);
+	struct hostport probe;
+	struct loop l;
+	char host[32];
+	int fd = loopback_socket(FAMILY_IPV6, -1, &probe);
+
+	(void)state;
+	if (fd < 0)
+		return; /* no IPv6 on this machine */
+	(void)close(fd);
+	server_start(&s);
+	loop_open(&l);
+	loop_start(&l, 0, &check, &s.at);
+	assert_int_equal(loop_wait(&l, 0)->result, CHECK_PASSED);
+	(void)snprintf(host, sizeof host, "\r\nHost: [::1]:%u\r\n", (unsigned)s.at.port);
+	assert_non_null(strstr(s.request, host));
+	loop_close(&l);
+	server_stop(&s);
+}
+
 static void hostile_servers_do_not_hurt_other_probes(void **state)
 {
 	struct server drip = {.manner = SAY_AND_HOLD, .reply = OK "X-"};
@@ -358,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_cancelled_probe_tells_its_phase),
 		cmocka_unit_test(a_silent_target_is_cancelled_in_connect),
 		cmocka_unit_test(requests_are_what_proxies_expect),
+		cmocka_unit_test(an_ipv6_target_is_asked_by_its_bracketed_address),
 		cmocka_unit_test(hostile_servers_do_not_hurt_other_probes),
 	};
 
