@@ -13,7 +13,7 @@ void print_zones(const json_t *zones, struct text *out);
 void print_changed(const json_t *reply, struct text *out);
 
 /* "12s", "3m20s", "2h3m", "5d4h". Returns `out`. */
-#define AGE_TEXT_MAX 24
+#define AGE_TEXT_MAX 48
 const char *age_format(uint64_t ms, char *out);
 
 #endif
