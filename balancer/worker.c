@@ -152,23 +152,27 @@ void worker_need_ticks(struct worker *w)
 
 uint64_t worker_drain_due(const struct worker *w, const struct listener *l, uint32_t salt)
 {
-	uint64_t go_on_ms = l->conf->drain_timeout_ms, spread_ms = DRAIN_SPREAD_MS;
+	uint64_t go_on_ms = l->conf->drain_timeout_ms;
 
 	switch (w->order) {
 	case ORDER_WAIT:
 	case ORDER_SERVE: return UINT64_MAX;
-	case ORDER_DRAIN:
-		if (spread_ms > go_on_ms)
-			spread_ms = go_on_ms;
-		break;
+	case ORDER_DRAIN: break;
 	case ORDER_CLOSE: go_on_ms = 0; break;
 	case ORDER_ORPHAN:
 		if (go_on_ms > ORPHAN_DRAIN_MS)
 			go_on_ms = ORPHAN_DRAIN_MS;
-		spread_ms = ORPHAN_SPREAD_MS;
 		break;
 	}
-	return w->ordered_ms + go_on_ms + (uint64_t)salt * spread_ms / (UINT64_C(1) << 32);
+	return w->ordered_ms + go_on_ms + ((uint64_t)salt * w->spread_ms >> 32);
+}
+
+/* How long closing all connections may take. */
+static uint32_t spread_of(const struct worker *w)
+{
+	uint32_t max_ms = w->order == ORDER_ORPHAN ? ORPHAN_SPREAD_MS : DRAIN_SPREAD_MS;
+
+	return w->active < max_ms / DRAIN_EACH_MS ? w->active * DRAIN_EACH_MS : max_ms;
 }
 
 /* Every deadline may have moved closer. */
@@ -205,6 +209,7 @@ static void follow_order(struct worker *w)
 	}
 	for (size_t i = 0; i < w->listener_count; i++)
 		listener_leave(&w->listeners[i]);
+	w->spread_ms = spread_of(w);
 	hurry_all(w);
 	if (w->active == 0)
 		(void)event_base_loopbreak(w->base);

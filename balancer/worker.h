@@ -34,10 +34,12 @@ enum order {
 	ORDER_ORPHAN, /* the supervisor is gone: be gone within 2 s, too */
 };
 
-/* Closing many connections at once makes their clients all come back at once. */
-#define DRAIN_SPREAD_MS  10000u /* at most; at most drain_timeout, too */
-#define ORPHAN_DRAIN_MS  1000u  /* connections of an orphan may go on for this long */
-#define ORPHAN_SPREAD_MS 500u
+/* Closing many connections at once makes their clients all come back at once: each gets its own
+ * moment in a span of DRAIN_EACH_MS a connection, at most DRAIN_SPREAD_MS. */
+#define DRAIN_EACH_MS    10u
+#define DRAIN_SPREAD_MS  10000u
+#define ORPHAN_DRAIN_MS  1000u /* connections of an orphan may go on for this long */
+#define ORPHAN_SPREAD_MS 500u  /* in place of DRAIN_SPREAD_MS */
 
 /* The connections of one listener over all workers. */
 struct admission {
@@ -81,6 +83,7 @@ struct worker {
 	size_t listener_count;
 	enum order order;
 	uint64_t ordered_ms; /* since when `order` is what it is */
+	uint32_t spread_ms;  /* of closing what is left */
 	pthread_t thread;
 };
 

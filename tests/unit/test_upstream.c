@@ -1,0 +1,383 @@
+#include "tests/unit/balancer_desk.h"
+
+#include "balancer/upstream.h"
+
+#include <sys/resource.h>
+
+/* Endpoint `i` refuses from now on. */
+static void refuse(struct desk *d, unsigned i)
+{
+	(void)close(d->behind[i]);
+	d->behind[i] = -1;
+}
+
+/* Endpoint `i` accepts what is waiting and then answers no SYN any more; fill[] are the sockets to
+ * close. */
+static void silence(struct desk *d, unsigned i, int fill[8])
+{
+	struct hostport at = {.addr = d->endpoint[i].address[0], .port = d->listener.port};
+	struct sockaddr_storage ss;
+	socklen_t size = hostport_to_sockaddr(&at, &ss);
+
+	assert_int_equal(listen(d->behind[i], 0), 0);
+	for (unsigned n = 0; n < 8; n++) {
+		fill[n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		assert_true(fill[n] >= 0);
+		(void)connect(fill[n], (struct sockaddr *)&ss, size);
+	}
+}
+
+static uint32_t failures(const struct desk *d, unsigned endpoint, unsigned family)
+{
+	return atomic_load(&d->worker.row->connect_failures[DESK_PROBE + endpoint * 2 + family]);
+}
+
+/* The news that waits for health; 0 when there is none. */
+static uint64_t wakes(const struct desk *d)
+{
+	uint64_t n = 0;
+
+	return read(d->start.wake, &n, sizeof n) < 0 ? 0 : n;
+}
+
+static unsigned notices(const struct desk *d)
+{
+	struct event_cursor cursor = {0};
+	struct event event;
+	unsigned n = 0;
+
+	while (event_next(board_ring(&d->board, ROLE_BALANCER), &cursor, 1, &event) == 1) {
+		assert_int_equal(event.kind, EVENT_NOTICE);
+		assert_string_equal(event.object, "front");
+		n++;
+	}
+	return n;
+}
+
+/* A word there and back shows that client and endpoint are each other's. */
+static void talk(struct desk *d, int client, int endpoint)
+{
+	desk_send(client, "ping");
+	desk_expect(d, endpoint, "ping");
+	desk_send(endpoint, "pong");
+	desk_expect(d, client, "pong");
+}
+
+static void end(struct desk *d, int client, int endpoint)
+{
+	uint32_t active = d->worker.active;
+
+	(void)close(client);
+	(void)close(endpoint);
+	DESK_UNTIL(d, d->worker.active < active);
+}
+
+static void the_fault_decides_who_is_blamed(void **state)
+{
+	static const struct {
+		int error;
+		enum fault fault;
+	} cases[] = {
+		{ECONNREFUSED, FAULT_ENDPOINT},
+		{ETIMEDOUT, FAULT_ENDPOINT},
+		{EHOSTUNREACH, FAULT_ENDPOINT},
+		{ENETUNREACH, FAULT_ENDPOINT},
+		{ECONNRESET, FAULT_ENDPOINT},
+		{EADDRNOTAVAIL, FAULT_LOCAL},
+		{EACCES, FAULT_LOCAL},
+		{EPERM, FAULT_LOCAL},
+		{EAFNOSUPPORT, FAULT_LOCAL},
+		{EMFILE, FAULT_RESOURCE},
+		{ENFILE, FAULT_RESOURCE},
+		{ENOBUFS, FAULT_RESOURCE},
+		{ENOMEM, FAULT_RESOURCE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(upstream_fault(cases[i].error), cases[i].fault);
+}
+
+static void a_refused_connection_goes_to_the_next_endpoint_and_health_hears_of_it(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	desk_open(d);
+	refuse(d, 0);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 1);
+	talk(d, client, endpoint);
+	assert_int_equal(failures(d, 0, 0), 1);
+	assert_int_equal(failures(d, 1, 0), 0);
+	assert_int_equal(wakes(d), 1);
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_FAILED), 1);
+	assert_int_equal(desk_counter(d, BALANCER_RETRIED), 1);
+	assert_int_equal(desk_active(d, 0), 0);
+	assert_int_equal(desk_active(d, 1), 1);
+	end(d, client, endpoint);
+	assert_int_equal(desk_active(d, 1), 0);
+	desk_close(d);
+}
+
+static void a_silent_endpoint_is_given_up_after_the_timeout(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint, fill[8];
+
+	(void)state;
+	d->listener.connect_timeout_ms = 200;
+	desk_open(d);
+	silence(d, 0, fill);
+	client = desk_client(d);
+	desk_send(client, "early data waits");
+	endpoint = desk_accept(d, 1);
+	desk_expect(d, endpoint, "early data waits");
+	talk(d, client, endpoint);
+	assert_int_equal(failures(d, 0, 0), 1);
+	assert_int_equal(wakes(d), 1);
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_TIMEOUT), 1);
+	end(d, client, endpoint);
+	for (unsigned i = 0; i < 8; i++)
+		(void)close(fill[i]);
+	desk_close(d);
+}
+
+static void when_all_endpoints_refuse_the_client_is_reset(void **state)
+{
+	struct desk *d = desk_new();
+	int client;
+
+	(void)state;
+	desk_open(d);
+	for (unsigned i = 0; i < DESK_ENDPOINTS; i++)
+		refuse(d, i);
+	client = desk_client(d);
+	assert_int_equal(desk_end(d, client), ECONNRESET);
+	(void)close(client);
+	for (unsigned i = 0; i < DESK_ENDPOINTS; i++) {
+		assert_int_equal(failures(d, i, 0), 1);
+		assert_int_equal(desk_active(d, i), 0);
+	}
+	assert_int_equal(d->worker.active, 0);
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_FAILED), DESK_ENDPOINTS);
+	assert_int_equal(desk_counter(d, BALANCER_ENDED_ENDPOINT_CONNECT), 1);
+	assert_int_equal(desk_counter(d, BALANCER_REFUSED_NO_ENDPOINT), 0);
+	assert_int_equal(atomic_load(&d->admission->active), 0);
+	desk_close(d);
+}
+
+static void the_other_family_of_an_endpoint_is_tried_before_the_next_endpoint(void **state)
+{
+	struct hostport at = {.addr = {FAMILY_IPV6, {0}}};
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	at.addr.bytes[15] = 1; /* ::1 */
+	at.port = d->listener.port;
+	d->endpoint[0].address[1] = at.addr;
+	refuse(d, 0);
+	d->behind[0] = desk_listen(&at);
+	if (d->behind[0] < 0)
+		skip();
+	desk_open(d);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 0);
+	talk(d, client, endpoint);
+	assert_int_equal(failures(d, 0, 0), 1);
+	assert_int_equal(failures(d, 0, 1), 0);
+	end(d, client, endpoint);
+	desk_close(d);
+}
+
+static void endpoints_that_are_down_or_drain_get_no_new_connections(void **state)
+{
+	struct desk *d = desk_new();
+	int client[3], endpoint[3];
+
+	(void)state;
+	desk_open(d);
+	client[0] = desk_client(d);
+	endpoint[0] = desk_accept(d, 0);
+	desk_verdict(d, 0, VERDICT_DOWN);
+	client[1] = desk_client(d);
+	endpoint[1] = desk_accept(d, 1);
+	atomic_store(
+		&d->board.control->override[DESK_SLOT + 1].state, OVERRIDE_WORD(OVERRIDE_DRAIN, 0));
+	atomic_fetch_add(&d->board.control->epoch, 1);
+	DESK_UNTIL(d, clock_mono_ms() > d->worker.view->built_ms + 1);
+	client[2] = desk_client(d);
+	endpoint[2] = desk_accept(d, 2);
+	for (unsigned i = 0; i < 3; i++)
+		talk(d, client[i], endpoint[i]); /* existing ones go on */
+	for (unsigned i = 0; i < 3; i++)
+		end(d, client[i], endpoint[i]);
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_FAILED), 0);
+	desk_close(d);
+}
+
+static void refuse_when_all_down_is_a_reset(void **state)
+{
+	struct desk *d = desk_new();
+	int client;
+
+	(void)state;
+	d->pool.when_all_down = ALL_DOWN_REFUSE;
+	desk_open(d);
+	for (unsigned i = 0; i < DESK_ENDPOINTS; i++)
+		desk_verdict(d, i, VERDICT_DOWN);
+	client = desk_client(d);
+	assert_int_equal(desk_end(d, client), ECONNRESET);
+	(void)close(client);
+	assert_int_equal(desk_counter(d, BALANCER_REFUSED_NO_ENDPOINT), 1);
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_FAILED), 0);
+	desk_close(d);
+}
+
+static void serve_all_when_all_down_connects(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	desk_open(d);
+	for (unsigned i = 0; i < DESK_ENDPOINTS; i++)
+		desk_verdict(d, i, VERDICT_DOWN);
+	refuse(d, 0);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 1);
+	talk(d, client, endpoint);
+	end(d, client, endpoint);
+	desk_close(d);
+}
+
+static void the_backlog_waits_until_the_pool_has_verdicts(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	d->ready_by_ms = clock_mono_ms() + 3600000;
+	desk_open(d);
+	client = desk_client(d);
+	desk_send(client, "ping");
+	for (unsigned i = 0; i < 20; i++)
+		desk_turn(d);
+	assert_int_equal(desk_counter(d, BALANCER_ACCEPTED), 0);
+	for (unsigned i = 0; i < DESK_ENDPOINTS; i++)
+		atomic_store(&d->board.health->probe[DESK_PROBE + i * 2].word,
+			VERDICT_WORD(VERDICT_UP, 0));
+	atomic_fetch_add(&d->board.health->epoch, 1);
+	endpoint = desk_accept(d, 0);
+	desk_expect(d, endpoint, "ping");
+	end(d, client, endpoint);
+	desk_close(d);
+}
+
+static void connections_over_the_limit_are_reset_until_one_ends(void **state)
+{
+	struct desk *d = desk_new();
+	int client[2], endpoint[2], late;
+
+	(void)state;
+	d->listener.max_connections = 2;
+	desk_open(d);
+	for (unsigned i = 0; i < 2; i++) {
+		client[i] = desk_client(d);
+		endpoint[i] = desk_accept(d, 0);
+	}
+	for (unsigned i = 0; i < 5; i++) {
+		late = desk_client(d);
+		assert_int_equal(desk_end(d, late), ECONNRESET);
+		(void)close(late);
+	}
+	assert_int_equal(desk_counter(d, BALANCER_REFUSED_LIMIT), 5);
+	assert_int_equal(notices(d), 1); /* not five */
+	end(d, client[0], endpoint[0]);
+	client[0] = desk_client(d);
+	endpoint[0] = desk_accept(d, 0);
+	talk(d, client[0], endpoint[0]);
+	for (unsigned i = 0; i < 2; i++)
+		end(d, client[i], endpoint[i]);
+	desk_close(d);
+}
+
+static void without_descriptors_the_backlog_waits_and_existing_connections_go_on(void **state)
+{
+	struct desk *d = desk_new();
+	struct rlimit limit, tight;
+	int client, endpoint, late, late_behind;
+	uint64_t paused;
+
+	(void)state;
+	desk_open(d);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 0);
+	talk(d, client, endpoint);
+	late = desk_client(d);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	tight = limit;
+	tight.rlim_cur = (rlim_t)dup(late); /* the lowest free number: no more from here on */
+	(void)close((int)tight.rlim_cur);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	DESK_UNTIL(d, desk_counter(d, BALANCER_ACCEPT_FAILED) >= 3);
+	paused = desk_counter(d, BALANCER_ACCEPT_PAUSED);
+	assert_int_equal(paused, desk_counter(d, BALANCER_ACCEPT_FAILED)); /* it does not spin */
+	talk(d, client, endpoint);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	late_behind = desk_accept(d, 0);
+	talk(d, late, late_behind);
+	assert_int_equal(notices(d), 1);
+	end(d, late, late_behind);
+	end(d, client, endpoint);
+	desk_close(d);
+}
+
+static void without_descriptors_for_the_endpoint_no_endpoint_is_blamed(void **state)
+{
+	struct desk *d = desk_new();
+	struct rlimit limit, tight;
+	int client;
+
+	(void)state;
+	desk_open(d);
+	client = desk_client(d);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	tight = limit;
+	tight.rlim_cur = (rlim_t)dup(client);
+	(void)close((int)tight.rlim_cur);
+	tight.rlim_cur++; /* one more: for accept4(), not for socket() */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	assert_int_equal(desk_end(d, client), ECONNRESET);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(desk_counter(d, BALANCER_ENDED_RESOURCE_CONNECT), 1);
+	for (unsigned i = 0; i < DESK_ENDPOINTS; i++)
+		assert_int_equal(failures(d, i, 0), 0);
+	assert_int_equal(wakes(d), 0);
+	(void)close(client);
+	desk_close(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_fault_decides_who_is_blamed),
+		cmocka_unit_test(
+			a_refused_connection_goes_to_the_next_endpoint_and_health_hears_of_it),
+		cmocka_unit_test(a_silent_endpoint_is_given_up_after_the_timeout),
+		cmocka_unit_test(when_all_endpoints_refuse_the_client_is_reset),
+		cmocka_unit_test(the_other_family_of_an_endpoint_is_tried_before_the_next_endpoint),
+		cmocka_unit_test(endpoints_that_are_down_or_drain_get_no_new_connections),
+		cmocka_unit_test(refuse_when_all_down_is_a_reset),
+		cmocka_unit_test(serve_all_when_all_down_connects),
+		cmocka_unit_test(the_backlog_waits_until_the_pool_has_verdicts),
+		cmocka_unit_test(connections_over_the_limit_are_reset_until_one_ends),
+		cmocka_unit_test(
+			without_descriptors_the_backlog_waits_and_existing_connections_go_on),
+		cmocka_unit_test(without_descriptors_for_the_endpoint_no_endpoint_is_blamed),
+	};
+
+	TEST_MAIN(tests);
+}
