@@ -1,7 +1,8 @@
 /*
- * One walk over the schema rows beside the document. It knows shapes and types, no keys. Every struct first gets
- * its defaults, from their text in the table and through the same readers as the file's own values; then
- * what the file says. A value that cannot be read leaves the default and a message, and the walk goes on.
+ * One walk over the schema rows beside the document. It knows shapes and types, no keys. Every
+ * struct first gets its defaults, from their text in the table and through the same readers as the
+ * file's own values; then what the file says. A value that cannot be read leaves the default and a
+ * message, and the walk goes on.
  */
 #include "conf/bind.h"
 
@@ -24,7 +25,8 @@ static void set_position(const struct schema_key *key, char *base, struct conf_p
 }
 
 /* The value of `node`, or NULL with an error when it is none. */
-static const char *scalar_of(struct binder *b, const yaml_node_t *node)
+static const char *scalar_of(
+	struct binder *b, const struct schema_key *key, const yaml_node_t *node)
 {
 	static const char *const nothing[] = {"", "~", "null", "Null", "NULL"};
 	const char *text = document_text(node);
@@ -38,8 +40,8 @@ static const char *scalar_of(struct binder *b, const yaml_node_t *node)
 		return text;
 	for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
 		if (strcmp(nothing[i], text) == 0) {
-			binder_error(b, document_position(node),
-				"has no value; leave the key out for its default");
+			binder_error(b, document_position(node), "has no value%s",
+				key->required ? "" : "; leave the key out for its default");
 			return NULL;
 		}
 	}
@@ -51,7 +53,7 @@ static bool bind_scalar(
 	struct binder *b, const struct schema_key *key, const yaml_node_t *node, void *field)
 {
 	struct conf_position at = document_position(node);
-	const char *text = scalar_of(b, node);
+	const char *text = scalar_of(b, key, node);
 	struct err e;
 
 	if (text == NULL) {
@@ -69,7 +71,8 @@ static bool bind_scalar(
 	return true;
 }
 
-/* Memory for `count` elements of a container; NULL without any. Stores the pointer, not the count. */
+/* Memory for `count` elements of a container; NULL without any. Stores the pointer, not the
+ * count. */
 static char *reserve(struct binder *b, const struct schema_key *key, char *level, size_t count)
 {
 	char *array;
@@ -94,6 +97,10 @@ static void store_count(const struct schema_key *key, char *level, size_t count)
 static size_t check_count(
 	struct binder *b, const struct schema_key *key, size_t count, struct conf_position at)
 {
+	if (count != key->at_least && key->at_least == key->at_most) {
+		binder_error(b, at, "needs %zu entries, not %zu", key->at_least, count);
+		return count < key->at_most ? count : key->at_most;
+	}
 	if (count < key->at_least)
 		binder_error(b, at, "needs at least %zu %s", key->at_least,
 			key->at_least == 1 ? "entry" : "entries");
@@ -106,7 +113,7 @@ static size_t check_count(
 static void bind_list(
 	struct binder *b, const struct schema_key *key, const yaml_node_t *node, char *level)
 {
-	bool sequence = node->type == YAML_SEQUENCE_NODE, good = true;
+	bool sequence = node->type == YAML_SEQUENCE_NODE, good;
 	const yaml_node_item_t *items = sequence ? node->data.sequence.items.start : NULL;
 	size_t given = sequence ? (size_t)(node->data.sequence.items.top - items) : 1;
 	size_t count = check_count(b, key, given, document_position(node)), used = 0;
@@ -114,6 +121,7 @@ static void bind_list(
 
 	if (array == NULL)
 		return;
+	good = given == count && count >= key->at_least;
 	for (size_t i = 0; i < count; i++) {
 		const yaml_node_t *item =
 			sequence ? yaml_document_get_node(b->document, items[i]) : node;
@@ -242,7 +250,7 @@ static void wrong_shape(struct binder *b, const struct schema_key *key, const ya
 {
 	const char *text = document_text(node);
 
-	if (text != NULL && scalar_of(b, node) == NULL)
+	if (text != NULL && scalar_of(b, key, node) == NULL)
 		return; /* has no value: said */
 	if (key->shape == SHAPE_ITEMS)
 		binder_error(b, document_position(node),
@@ -272,7 +280,7 @@ static void bind_key(
 		(void)bind_scalar(b, key, node, level + key->offset);
 		set_position(key, level, document_position(node));
 	} else if (key->shape == SHAPE_LIST && !mapping) {
-		if (list || scalar_of(b, node) != NULL)
+		if (list || scalar_of(b, key, node) != NULL)
 			bind_list(b, key, node, level);
 	} else if (key->shape == SHAPE_NAMES && mapping) {
 		bind_names(b, key, node, level);
@@ -359,7 +367,8 @@ static const yaml_node_pair_t *find_pair(
 	return NULL;
 }
 
-/* The file's keys that the table does not have here. Returns whether one not built yet is among the known. */
+/* The file's keys that the table does not have here. Returns whether one not built yet is among
+ * the known. */
 static bool check_keys(struct binder *b, const struct schema_key *parent, const yaml_node_t *node)
 {
 	bool unbuilt = false;
@@ -377,7 +386,8 @@ static bool check_keys(struct binder *b, const struct schema_key *parent, const 
 	return unbuilt;
 }
 
-/* The fixed keys below `parent` into the struct `level`. A node that is no mapping leaves the defaults. */
+/* The fixed keys below `parent` into the struct `level`. A node that is no mapping leaves the
+ * defaults. */
 static void bind_level(
 	struct binder *b, const struct schema_key *parent, const yaml_node_t *node, char *level)
 {

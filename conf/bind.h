@@ -4,7 +4,8 @@
 
 #include "conf/binder.h"
 
-/* Fill b->conf from b->document; mistakes go to the report. References stay CONF_NONE until resolve_names(). */
+/* Fill b->conf from b->document; mistakes go to the report. References stay CONF_NONE until
+ * resolve_names(). */
 void bind_document(struct binder *b);
 
 #endif

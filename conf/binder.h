@@ -1,6 +1,6 @@
 /*
- * What binding and the checks after it share: messages with the path of the key, the place of every value
- * that was given, and the names that still have to be found.
+ * What binding and the checks after it share: messages with the path of the key, the place of every
+ * value that was given, and the names that still have to be found.
  */
 #ifndef CONF_BINDER_H
 #define CONF_BINDER_H
@@ -9,7 +9,8 @@
 #include "conf/value.h"
 #include "conf/yaml.h"
 
-/* A key that was given: by the address of its field (of a list: of its count, and of each element). */
+/* A key that was given: by the address of its field (of a list: of its count, and of each
+ * element). */
 struct place {
 	const void *field;
 	struct conf_position position;
@@ -64,7 +65,8 @@ void binder_sort(struct binder *b);
 
 /* Was the field's key given with a value that could be read? */
 bool binder_given(const struct binder *b, const void *field);
-/* Was it given with a value that could not be read (then checks that depend on it are pointless)? */
+/* Was it given with a value that could not be read (then checks that depend on it are
+ * pointless)? */
 bool binder_spoilt(const struct binder *b, const void *field);
 /* Where it was given, else `otherwise`. */
 struct conf_position binder_position(

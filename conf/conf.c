@@ -1,4 +1,5 @@
-/* The way of a configuration: file → document → bound → resolved → verified; and the small questions about one. */
+/* The way of a configuration: file → document → bound → resolved → verified; and the small
+ * questions about one. */
 #include "conf/conf.h"
 
 #include "base/io.h"

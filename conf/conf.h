@@ -1,12 +1,13 @@
 /*
  * waymark.yaml as structs: what the whole program knows of its configuration.
  *
- * conf_load() reads the file with libyaml's document API, binds it with one schema table (conf/schema.c)
- * and checks what spans keys (a pool that does not exist, a region twice, cycles of {pool:}). All
- * mistakes of a run are reported, each with its position. The result is immutable and lives in its arena.
+ * conf_load() reads the file with libyaml's document API, binds it with one schema table
+ * (conf/schema.c) and checks what spans keys (a pool that does not exist, a region twice, cycles of
+ * {pool:}). All mistakes of a run are reported, each with its position. The result is immutable and
+ * lives in its arena.
  *
- * Names are resolved to indexes here, so nothing behind compares strings: regions, checks and pools by
- * their place in the file, endpoints by one running number over all pools.
+ * Names are resolved to indexes here, so nothing behind compares strings: regions, checks and pools
+ * by their place in the file, endpoints by one running number over all pools.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
@@ -32,16 +33,15 @@
 #define CONF_STEPS_MAX     8u  /* steps in one pool's `steer` */
 #define CONF_ANSWERS_MAX   16u /* addresses in one DNS answer */
 #define CONF_WORKERS_MAX   64u /* worker threads per address */
-#define CONF_NAME_MAX                                                                              \
-	63u /* octets of a region's, pool's, endpoint's, check's name: [A-Za-z0-9_-] and inner dots */
-#define CONF_WEIGHT_MAX   65535u
-#define CONF_EXPECT_MAX   16u /* status ranges of one HTTP check */
-#define CONF_RULES_MAX    512u /* codes one region serves; there are 250 countries and 7 continents */
-#define CONF_PATH_MAX     4095u /* octets of a path in the file system */
-#define CONF_SOCKET_MAX   107u  /* octets of the control socket's path: sockaddr_un, unix(7) */
-#define CONF_URL_PATH_MAX 1023u /* octets of an HTTP check's path */
-#define CONF_HOST_MAX     255u  /* octets of an HTTP check's Host */
-#define CONF_USER_MAX     23u   /* octets of `user`: roles append to it, accounts have at most 31 */
+#define CONF_NAME_MAX      63u /* octets of a name: [A-Za-z0-9_-] and inner dots, no leading - */
+#define CONF_WEIGHT_MAX    65535u
+#define CONF_EXPECT_MAX    16u   /* status ranges of one HTTP check */
+#define CONF_RULES_MAX     512u  /* codes one region serves; 250 countries and 7 continents exist */
+#define CONF_PATH_MAX      4095u /* octets of a path in the file system */
+#define CONF_SOCKET_MAX    107u  /* octets of the control socket's path: sockaddr_un, unix(7) */
+#define CONF_URL_PATH_MAX  1023u /* octets of an HTTP check's path */
+#define CONF_HOST_MAX      255u  /* octets of an HTTP check's Host */
+#define CONF_USER_MAX      23u /* octets of `user`: roles append to it, accounts have at most 31 */
 
 #define CONF_NONE UINT16_MAX /* "no region", "no check", "no pool" where an index is expected */
 
@@ -194,15 +194,17 @@ struct conf {
 		enum log_format format;
 		enum log_level level;
 	} log;
-	/* for conf_find_*(): all regions, checks, pools; endpoints sorted within each pool's range */
+	/* for conf_find_*(): all regions, checks, pools; endpoints sorted within each pool's
+	 * range */
 	struct conf_name *regions_by_name, *checks_by_name, *pools_by_name, *endpoints_by_name;
 };
 
-/* Read `file`; paths in it are taken relative to its folder and come out absolute. `*out` is set only when no error was
- * reported (warnings are fine); free with conf_free(). -1 when there was an error: see `report`. */
+/* Read `file`; paths in it are taken relative to its folder and come out absolute. `*out` is set
+ * only when no error was reported (warnings are fine); free with conf_free(). -1 when there was
+ * an error: see `report`. */
 int conf_load(const char *file, struct conf **out, struct report *report);
-/* The same from memory, for tests and the fuzzer; `file` is the name used in messages, and paths are taken
- * relative to its folder as it stands, so with "waymark.yaml" they stay relative. */
+/* The same from memory, for tests and the fuzzer; `file` is the name used in messages, and paths
+ * are taken relative to its folder as it stands, so with "waymark.yaml" they stay relative. */
 int conf_parse(const char *file, const char *text, size_t length, struct conf **out,
 	struct report *report);
 void conf_free(struct conf *c);

@@ -1,5 +1,5 @@
-/* JSON Schema (2020-12) from the rows, for editors: completion, help while typing, the coarse mistakes. What
- * spans keys is waymark's own business. */
+/* JSON Schema (2020-12) from the rows, for editors: completion, help while typing, the coarse
+ * mistakes. What spans keys is waymark's own business. */
 #include "conf/print.h"
 #include "conf/schema.h"
 #include "conf/value.h"

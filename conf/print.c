@@ -1,6 +1,6 @@
 /*
- * The effective configuration: the schema rows once more, now beside the struct. What the file left out is
- * printed with its default, what has none is left out, so the text loads to an equal struct.
+ * The effective configuration: the schema rows once more, now beside the struct. What the file left
+ * out is printed with its default, what has none is left out, so the text loads to an equal struct.
  */
 #include "conf/print.h"
 

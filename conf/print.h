@@ -1,4 +1,5 @@
-/* What the schema table can tell: the effective configuration, the reference, the editors' schema. */
+/* What the schema table can tell: the effective configuration, the reference, the editors'
+ * schema. */
 #ifndef CONF_PRINT_H
 #define CONF_PRINT_H
 

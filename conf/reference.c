@@ -1,4 +1,5 @@
-/* docs/configuration.md from the rows: an example, how values are written, all keys at a glance, then each one. */
+/* docs/configuration.md from the rows: an example, how values are written, all keys at a glance,
+ * then each one. */
 #include "conf/print.h"
 #include "conf/schema.h"
 #include "conf/value.h"
@@ -114,8 +115,6 @@ static void add_default(const struct schema_key *key, struct text *out)
 		text_printf(out, "`%s`", key->fallback);
 	else if (key->computed != NULL)
 		text_puts(out, key->computed);
-	else if (key->choice)
-		text_puts(out, "one of the choices");
 	else
 		text_puts(out, "none");
 }

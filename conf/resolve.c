@@ -14,7 +14,8 @@ static int compare_names(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-/* Names of `count` structs `size` apart that begin with their name. A name that could not be read is "". */
+/* Names of `count` structs `size` apart that begin with their name. A name that could not be
+ * read is "". */
 static struct conf_name *sort_names(struct binder *b, const void *array, size_t count, size_t size)
 {
 	struct conf_name *names = arena_calloc(&b->conf->arena, count, sizeof *names);
@@ -128,9 +129,10 @@ static void order_addresses(struct binder *b, struct conf_endpoint *e)
 
 	if (first.family != FAMILY_NONE && first.family == second.family)
 		binder_error(b, binder_position(b, &e->address[1], e->position),
-			"endpoint \"%s\" has two %s addresses: give one of each family, or two "
+			"endpoint \"%s/%s\" has two %s addresses: give one of each family, or two "
 			"endpoints",
-			e->name, first.family == FAMILY_IPV4 ? "IPv4" : "IPv6");
+			b->conf->pools[e->pool].name, e->name,
+			first.family == FAMILY_IPV4 ? "IPv4" : "IPv6");
 	if (first.family == FAMILY_IPV6 || second.family == FAMILY_IPV4) {
 		e->address[0] = second;
 		e->address[1] = first;

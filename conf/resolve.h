@@ -4,8 +4,8 @@
 
 #include "conf/binder.h"
 
-/* After bind_document(): the name indexes, every reference, what follows from other keys (ttl_min, timeout,
- * the selector, an endpoint's pool and the order of its addresses). */
+/* After bind_document(): the name indexes, every reference, what follows from other keys
+ * (ttl_min, timeout, the selector, an endpoint's pool and the order of its addresses). */
 void resolve_names(struct binder *b);
 
 /* After resolve_names(): all that a single key cannot say of itself. */

@@ -1,7 +1,7 @@
 /*
- * Every reader takes the whole text or refuses it. Numbers are decimal digits and nothing else: no sign, no
- * 0x, no 1_000, and no leading zero, which YAML 1.1 would take for octal. They are bounded while they are
- * read, so nothing wraps. Texts (paths, addresses, names) are in scalar_text.c.
+ * Every reader takes the whole text or refuses it. Numbers are decimal digits and nothing else: no
+ * sign, no 0x, no 1_000, and no leading zero, which YAML 1.1 would take for octal. They are bounded
+ * while they are read, so nothing wraps. Texts (paths, addresses, names) are in scalar_text.c.
  */
 #include "conf/scalar.h"
 
@@ -163,8 +163,8 @@ int scalar_degrees(const struct value_context *v, const struct schema_key *key, 
 		p[whole + (decimals > 0 ? decimals + 1 : 0)] != '\0')
 		return err_set(e, "%s is no coordinate: write degrees such as 51.51 or -0.13",
 			value_shown(text, shown));
-	/* not strtod: the decimal point must not depend on the locale. Twelve digits are exact in a double,
-	 * so the one division rounds as strtod would. */
+	/* not strtod: the decimal point must not depend on the locale. Twelve digits are exact
+	 * in a double, so the one division rounds as strtod would. */
 	length = whole + (decimals > 0 ? decimals + 1 : 0);
 	for (size_t i = 0; i < length; i++)
 		if (p[i] != '.')

@@ -1,4 +1,5 @@
-/* The readers behind conf/value.c: one a type, text into a field, the reason of a refusal into `e`. */
+/* The readers behind conf/value.c: one a type, text into a field, the reason of a refusal into
+ * `e`. */
 #ifndef CONF_SCALAR_H
 #define CONF_SCALAR_H
 

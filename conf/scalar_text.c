@@ -1,5 +1,5 @@
-/* Readers of texts: paths, addresses, names, codes. Nothing that could break a line of a log, a header of a
- * probe or a command line gets through. */
+/* Readers of texts: paths, addresses, names, codes. Nothing that could break a line of a log, a
+ * header of a probe or a command line gets through. */
 #include "conf/scalar.h"
 
 #include <ctype.h>
@@ -63,11 +63,11 @@ int scalar_path(const struct value_context *v, const struct schema_key *key, con
 	if (text[0] != '/')
 		folder = strlen(v->folder);
 	length = strlen(text);
-	if (folder + 1 + length > (size_t)key->max)
+	if (folder > 0 && folder + 1 + length > (size_t)key->max)
 		return err_set(e, "is longer than %" PRId64 " octets with its folder %s", key->max,
 			v->folder);
 	memcpy(path, v->folder, folder);
-	if (folder > 0)
+	if (folder > 0 && path[folder - 1] != '/')
 		path[folder++] = '/';
 	memcpy(path + folder, text, length);
 	length += folder;
@@ -175,7 +175,8 @@ int scalar_user(const struct value_context *v, const struct schema_key *key, con
 	return keep(v, text, field, e);
 }
 
-/* Only what may stand in a request line or header: no blanks, no line ends, no octets above 0x7e. */
+/* Only what may stand in a request line or header: no blanks, no line ends, no octets above
+ * 0x7e. */
 static bool is_visible_ascii(const char *text)
 {
 	for (; *text != '\0'; text++)

@@ -1,4 +1,5 @@
-/* The rows. Adding a key is one row here and, unless its type is new, nothing else in this folder. */
+/* The rows. Adding a key is one row here and, unless its type is new, nothing else in this
+ * folder. */
 #include "conf/schema.h"
 
 #include <string.h>
@@ -196,6 +197,7 @@ const struct schema_key schema_keys[] = {
 		.help = "What happens when no endpoint serves: a word, or `{pool: NAME}` to "
 			"ask another pool."},
 	{"pools.*.when_all_down.pool", VALUE(conf_pool, fallback_pool), .type = TYPE_POOL,
+		.required = true,
 		.help = "The pool that answers instead; pools may not refer to each other in a "
 			"circle."},
 	{"pools.*.endpoints", .shape = SHAPE_NAMES, .type = TYPE_NAME,

@@ -2,13 +2,15 @@
  * The schema table: everything waymark.yaml may say, one row a key.
  *
  *   path      pools.*.endpoints.*.weight      * = a name of the operator's, or an item of a list
- *   shape     a value, a list of values, a mapping of fixed keys, a mapping of names, a list of mappings
+ *   shape     a value, a list of values, a mapping of fixed keys, a mapping of names, a list of
+ *             mappings
  *   type      how one value is written (conf/value.c has one row a type)
  *   place     where it goes in the struct of its level
  *
- * Binding (bind.c), printing (print.c), the reference and the editors' schema (reference.c) walk this table
- * and know no key of their own. Rows stand in the order in which they are printed, children after their
- * parent. A key whose function is not built has a row with `unbuilt`: it is refused by name.
+ * Binding (bind.c), printing (print.c), the reference and the editors' schema (reference.c) walk
+ * this table and know no key of their own. Rows stand in the order in which they are printed,
+ * children after their parent. A key whose function is not built has a row with `unbuilt`: it is
+ * refused by name.
  */
 #ifndef CONF_SCHEMA_H
 #define CONF_SCHEMA_H
@@ -69,12 +71,13 @@ struct schema_key {
 	bool unbuilt;
 	bool choice; /* MAP: exactly one of its siblings with `choice` is given; stores `variant` */
 	int variant;
-	/* Place, relative to the struct of the level. Containers: `offset` is the array's, or that of the pointer to it,
-	 * `size` that of one element; its value or name stands first in an element. */
+	/* Place, relative to the struct of the level. Containers: `offset` is the array's, or
+	 * that of the pointer to it, `size` that of one element; its value or name stands first
+	 * in an element. */
 	size_t offset, size;
-	size_t count; /* LIST, NAMES, ITEMS: offset of a size_t, 0 = always `at_most` elements */
-	size_t position; /* offset of a struct conf_position in the element, for VALUE in the level; 0 = none */
-	size_t flag;      /* offset of a bool that says whether the key is given; 0 = none */
+	size_t count;    /* LIST, NAMES, ITEMS: offset of a size_t, 0 = always `at_most` elements */
+	size_t position; /* offset of a struct conf_position in the element (VALUE: level), 0 = none */
+	size_t flag;     /* offset of a bool that says whether the key is given; 0 = none */
 	bool in_place;    /* the elements lie in the struct itself, not behind a pointer */
 	uint32_t unit_ms; /* DURATION: the field counts these; 1 or 1000 */
 	/* Does the key mean anything for this struct? NULL: always. */
@@ -84,7 +87,8 @@ struct schema_key {
 extern const struct schema_key schema_keys[];
 extern const size_t schema_key_count;
 
-/* Child rows of `parent` (NULL: the top), in order: pass NULL first, then the last one. NULL at the end. */
+/* Child rows of `parent` (NULL: the top), in order: pass NULL first, then the last one. NULL at
+ * the end. */
 const struct schema_key *schema_next(
 	const struct schema_key *parent, const struct schema_key *last);
 /* The child row for `name`, also `*`; NULL when there is none. */

@@ -1,6 +1,6 @@
 /*
- * The table of types: adding one is a row here and a reader in scalar*.c. Printers stand here; each writes
- * what its reader takes, so that a printed configuration loads again.
+ * The table of types: adding one is a row here and a reader in scalar*.c. Printers stand here; each
+ * writes what its reader takes, so that a printed configuration loads again.
  */
 #include "conf/value.h"
 

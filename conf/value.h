@@ -1,6 +1,6 @@
 /*
- * One value: from text into its field and back, and what people and editors are told about its form.
- * Pure. The table in value.c has one row a type.
+ * One value: from text into its field and back, and what people and editors are told about its
+ * form. Pure. The table in value.c has one row a type.
  */
 #ifndef CONF_VALUE_H
 #define CONF_VALUE_H
@@ -16,8 +16,8 @@ struct value_context {
 	const char *folder;
 };
 
-/* -1 with the reason in `e` (no place); `field` is then unchanged. References to regions, checks and pools
- * are no values: bind.c keeps them until all names are known. */
+/* -1 with the reason in `e` (no place); `field` is then unchanged. References to regions, checks
+ * and pools are no values: bind.c keeps them until all names are known. */
 int value_parse(const struct value_context *v, const struct schema_key *key, const char *text,
 	void *field, struct err *e);
 

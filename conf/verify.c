@@ -1,4 +1,5 @@
-/* What spans keys: things given twice, things that exclude each other. Messages name both places. */
+/* What spans keys: things given twice, things that exclude each other. Messages name both
+ * places. */
 #include "conf/resolve.h"
 
 #include <stdio.h>

@@ -17,6 +17,15 @@ static bool is_tier_maker(enum steer_step step)
 	return step == STEER_GEO || step == STEER_FAILOVER;
 }
 
+/* Does steps[index] stand among those before it? */
+static bool is_repeated(const enum steer_step *steps, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (steps[i] == steps[index])
+			return true;
+	return false;
+}
+
 /* The pipeline rule: tier makers first, each at most once; then at most one selector. */
 static void verify_steps(struct binder *b, const struct conf_pool *pool)
 {
@@ -35,10 +44,8 @@ static void verify_steps(struct binder *b, const struct conf_pool *pool)
 			binder_error(b, at,
 				"pool \"%s\": \"%s\" after \"%s\": one step selects, not two",
 				pool->name, name, conf_steer_step_name(*selector));
-		for (size_t j = 0; is_tier_maker(steps[i]) && j < i; j++)
-			if (steps[j] == steps[i])
-				binder_error(b, at, "pool \"%s\": \"%s\" is given twice",
-					pool->name, name);
+		else if (is_tier_maker(steps[i]) && is_repeated(steps, i))
+			binder_error(b, at, "pool \"%s\": \"%s\" is given twice", pool->name, name);
 		if (selector == NULL && !is_tier_maker(steps[i]))
 			selector = &steps[i];
 	}
@@ -166,8 +173,9 @@ static void report_cycle(struct binder *b, uint16_t start)
 	text_free(&cycle);
 }
 
-/* Follow each pool's fallbacks. `seen` says in which walk a pool was met: meeting one of the same walk is a cycle,
- * one of an earlier walk is known, so each cycle is reported once and the whole takes linear time. */
+/* Follow each pool's fallbacks. `seen` says in which walk a pool was met: meeting one of the
+ * same walk is a cycle, one of an earlier walk is known, so each cycle is reported once and the
+ * whole takes linear time. */
 static void verify_fallbacks(struct binder *b)
 {
 	const struct conf *c = b->conf;

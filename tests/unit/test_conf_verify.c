@@ -1,0 +1,292 @@
+/* What spans keys: each mistake is found once, at the place a reader would point to. */
+#include "tests/unit/conf_text.h"
+
+#define E(n)        "e" #n ": {address: 192.0.2." #n "}"
+#define REGIONS     "regions: {r: {}, s: {}}\n"
+#define POOL        "pools: {p: {endpoints: {" E(1) "}}}\n"
+#define NO_FAILOVER "\"tier\" means nothing here: \"steer\" has no \"failover\""
+
+struct verify_case {
+	const char *file, *messages;
+};
+
+static void run(const struct verify_case *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct conf *c = conf_expect(cases[i].file, cases[i].messages);
+
+		/* warnings leave a configuration, errors do not */
+		if (strncmp(cases[i].messages, "warning: ", 9) == 0)
+			assert_non_null(c);
+		else
+			assert_null(c);
+		conf_free(c);
+	}
+}
+
+static void unknown_names_get_the_nearest(void **state)
+{
+	static const struct verify_case cases[] = {
+		{"pools: {p: {check: ^hme, endpoints: {" E(
+			 1) "}}}\nchecks: {home: {tcp: {port: 1}}}\n",
+			"there is no check \"hme\"; did you mean \"home\"?"},
+		{"pools: {p: {check: ^home, endpoints: {" E(1) "}}}\n",
+			"there is no check \"home\": the file has no \"checks\""},
+		{REGIONS "pools: {p: {endpoints: {e: {address: 192.0.2.1, region: ^london}}}}\n",
+			"there is no region \"london\""},
+		{"regions: {london: {}}\ngeo: {networks: {10.0.0.0/8: ^lodnon}}\n",
+			"there is no region \"lodnon\"; did you mean \"london\"?"},
+		{"pools: {web: {when_all_down: {pool: ^wbe}, endpoints: {" E(1) "}}}\n",
+			"there is no pool \"wbe\"; did you mean \"web\"?"},
+		{POOL "balancer: [{name: b, listen: 127.0.0.1:80, pool: ^q, port: 80}]\n",
+			"there is no pool \"q\"; did you mean \"p\"?"},
+		{"balancer: [{name: b, listen: 127.0.0.1:80, pool: ^q, port: 80}]\n",
+			"there is no pool \"q\": the file has no \"pools\""},
+		/* names are not folded: London is not london */
+		{"regions: {london: {}}\ngeo: {networks: {10.0.0.0/8: ^London}}\n",
+			"there is no region \"London\"; did you mean \"london\"?"},
+	};
+
+	(void)state;
+	run(cases, COUNT(cases));
+}
+
+static void listeners_must_not_collide(void **state)
+{
+	static const struct verify_case cases[] = {
+		{POOL "balancer:\n"
+		      "  - {name: a, listen: ^127.0.0.1:53, pool: p, port: 1}\n"
+		      "  - {name: b, listen: 127.0.0.1:80, pool: p, port: 1}\n"
+		      "  - {name: c, listen: ^0.0.0.0:80, pool: p, port: 1}\n"
+		      "  - {name: d, listen: ^127.0.0.1:80, pool: p, port: 1}\n",
+			"127.0.0.1:53 is listened on twice: DNS has it at line 1\n"
+			"0.0.0.0:80 and 127.0.0.1:80 cannot both be listened on: balancer b has "
+			"127.0.0.1:80 "
+			"at line 6\n"
+			"127.0.0.1:80 is listened on twice: balancer b has it at line 6"},
+	};
+
+	(void)state;
+	run(cases, COUNT(cases));
+	assert_null(conf_expect_whole(
+		"zones: z\nlisten: [\"[::1]:53\", 192.0.2.1:53, ^192.0.2.1:53, "
+		"^\"[::0001]:53\", ^\"[::]:53\"]\n",
+		"192.0.2.1:53 is listened on twice: DNS has it at line 2\n"
+		"[::1]:53 is listened on twice: DNS has it at line 2\n"
+		"[::]:53 and [::1]:53 cannot both be listened on: DNS has [::1]:53 at line 2"));
+	/* other ports and families do not */
+	conf_free(conf_expect_whole(
+		"zones: z\nlisten: [\"[::]:53\", 0.0.0.0:53, 127.0.0.1:54]\n", ""));
+}
+
+static void nothing_is_given_twice(void **state)
+{
+	static const struct verify_case cases[] = {
+		{"geo: {databases: [a.mmdb, b.mmdb, ^./a.mmdb]}\n",
+			"the database is given twice: first at line 3"},
+		{REGIONS "geo:\n  networks:\n    2001:db8::/32: r\n    ^2001:DB8:0::/32: s\n    "
+			 "10.0.0.0/8: r\n"
+			 "    10.0.0.0/9: r\n    192.0.2.1: r\n    ^192.0.2.1/32: s\n",
+			"network 2001:db8::/32 is given twice: first at line 6\n"
+			"network 192.0.2.1/32 is given twice: first at line 10"},
+		{"regions:\n  a: {serves: [GB, default, continent:EU]}\n"
+		 "  b: {serves: [^gb, ^default, ^continent:EU, NA, continent:NA]}\n",
+			"\"GB\" is served twice: first at line 4, column 16\n"
+			"\"default\" is served twice: first at line 4, column 20\n"
+			"\"continent:EU\" is served twice: first at line 4, column 29"},
+		{"regions: {a: {serves: [GB, ^GB]}}\n",
+			"\"GB\" is served twice: first at line 3, column 24"},
+		{POOL "balancer:\n"
+		      "  - {name: a, listen: 127.0.0.1:80, pool: p, port: 1}\n"
+		      "  - {name: ^a, listen: 127.0.0.1:81, pool: p, port: 1}\n",
+			"balancer \"a\" is given twice: first at line 5"},
+		{"pools: {p: {endpoints: {" E(1) ", " E(
+			 2) ", ^e3: {address: [\"2001:db8::1\", 192.0.2.1]}}}}\n",
+			"endpoint \"p/e3\" has the address 192.0.2.1 of endpoint \"e1\""},
+		{"pools: {p: {endpoints: {e: {address: [192.0.2.1, ^192.0.2.2]}}}}\n",
+			"endpoint \"p/e\" has two IPv4 addresses: give one of each family, or two "
+			"endpoints"},
+		{"pools: {p: {endpoints: {e: {address: [2001:db8::1, ^2001:db8::1]}}}}\n",
+			"endpoint \"p/e\" has two IPv6 addresses: give one of each family, or two "
+			"endpoints"},
+	};
+
+	(void)state;
+	run(cases, COUNT(cases));
+	/* one address in two pools is one machine in two pools */
+	conf_free(conf_good("pools: {p: {endpoints: {" E(1) "}}, q: {endpoints: {" E(1) "}}}\n"));
+}
+
+static void a_check_is_of_one_kind(void **state)
+{
+	static const struct verify_case cases[] = {
+		{"checks: {^c: {interval: 5s}}\n", "checks.c: needs \"tcp\" or \"http\""},
+		{"checks: {c: {tcp: {port: 1}, ^http: {port: 1}}}\n",
+			"checks.c: \"http\" beside \"tcp\": give one of them"},
+		{"checks: {c: {http: {port: 1}, ^tcp: {port: 1}}}\n",
+			"checks.c: \"tcp\" beside \"http\": give one of them"},
+		{"checks: {c: {tcp: {port: 1}, interval: 5s, timeout: ^6s}}\n",
+			"check \"c\": timeout 6s is longer than interval 5s"},
+		{"checks: {c: {tcp: {port: 1}, timeout: ^5001ms}}\n",
+			"check \"c\": timeout 5s1ms is longer than interval 5s"},
+		/* a broken interval says nothing about the timeout */
+		{"checks: {c: {tcp: {port: 1}, interval: ^x, timeout: 30s}}\n",
+			"checks.c.interval: \"x\" is no duration: write whole numbers with units, "
+			"such as 250ms, "
+			"5s or 1h30m"},
+	};
+
+	(void)state;
+	run(cases, COUNT(cases));
+}
+
+static void a_pipeline_makes_tiers_then_selects_once(void **state)
+{
+	static const struct verify_case cases[] = {
+		{"pools: {p: {steer: [weighted, ^failover], endpoints: {" E(1) "}}}\n",
+			"pool \"p\": \"failover\" makes tiers and comes before \"weighted\""},
+		{"pools: {p: {steer: [weighted, ^round_robin], endpoints: {" E(1) "}}}\n",
+			"pool \"p\": \"round_robin\" after \"weighted\": one step selects, not "
+			"two"},
+		{"pools: {p: {steer: [weighted, ^weighted], endpoints: {" E(1) "}}}\n",
+			"pool \"p\": \"weighted\" after \"weighted\": one step selects, not two"},
+		{"pools: {p: {steer: [failover, ^failover], endpoints: {" E(1) "}}}\n",
+			"pool \"p\": \"failover\" is given twice"},
+		{"pools: {p: {steer: ^geo, endpoints: {" E(1) "}}}\n",
+			"pool \"p\" steers by \"geo\", but the file has no \"regions\""},
+		{REGIONS "pools: {p: {steer: geo, endpoints: {^" E(
+			 1) ", e2: {address: 192.0.2.2, region: r}}}}\n",
+			"endpoint \"p/e1\" needs a \"region\": its pool steers by \"geo\""},
+		{"pools: {p: {endpoints: {e: {address: 192.0.2.1, tier: ^1}}}}\n",
+			"endpoint \"p/e\": " NO_FAILOVER},
+		{"pools: {p: {steer: round_robin, endpoints: {e: {address: 192.0.2.1, tier: "
+		 "^2}}}}\n",
+			"endpoint \"p/e\": " NO_FAILOVER},
+		{"pools: {p: {steer: ^failover, endpoints: {" E(1) ", " E(2) "}}}\n",
+			"warning: pool \"p\" steers by \"failover\", but no endpoint has a "
+			"\"tier\": all are first"},
+		/* a step that could not be read says nothing about tiers */
+		{"pools: {p: {steer: [^failovr], endpoints: {e: {address: 192.0.2.1, tier: 1}}}}\n",
+			"pools.p.steer: \"failovr\" is not known here; did you mean \"failover\"?"},
+	};
+
+	(void)state;
+	run(cases, COUNT(cases));
+}
+
+static void numbers_of_a_pool_fit_together(void **state)
+{
+	static const struct verify_case cases[] = {
+		{"pools: {p: {ttl: 5s, ttl_min: ^6s, endpoints: {" E(1) "}}}\n",
+			"pool \"p\": ttl_min 6s is above ttl 5s"},
+		{"pools: {p: {ttl_min: ^31s, endpoints: {" E(1) "}}}\n",
+			"pool \"p\": ttl_min 31s is above ttl 30s"},
+		{"pools: {p: {ttl: ^5, ttl_min: 40s, endpoints: {" E(1) "}}}\n",
+			"pools.p.ttl: \"5\" has no unit: write 5s, 5ms or 5m"},
+		{"pools: {p: {min_serving: ^2, endpoints: {" E(1) "}}}\n",
+			"pool \"p\": min_serving 2 is above its number of endpoints, 1"},
+		{"pools: {^p: {ttl: 5s}}\n", "pools.p: \"endpoints\" is missing"},
+		{"pools: {p: {endpoints: ^{}}}\n", "pools.p.endpoints: needs at least 1 entry"},
+		{"pools: {^p: {endpoints: {e: {address: 192.0.2.1, weight: 0}}}}\n",
+			"warning: pool \"p\": every endpoint has weight 0: all count alike"},
+	};
+
+	(void)state;
+	run(cases, COUNT(cases));
+}
+
+static void fallbacks_do_not_go_in_circles(void **state)
+{
+	static const struct verify_case cases[] = {
+		{"pools: {p: {when_all_down: {pool: ^p}, endpoints: {" E(1) "}}}\n",
+			"when_all_down goes in a circle: p → p"},
+		{"pools:\n  a: {when_all_down: {pool: b}, endpoints: {" E(
+			 1) "}}\n"
+			    "  b: {when_all_down: {pool: ^c}, endpoints: {" E(
+				    1) "}}\n"
+				       "  c: {when_all_down: {pool: d}, endpoints: {" E(
+					       1) "}}\n"
+						  "  d: {when_all_down: {pool: b}, endpoints: {" E(
+							  1) "}}\n"
+							     "  e: {when_all_down: {pool: c}, "
+							     "endpoints: {" E(
+								     1) "}}\n"
+									"  f: {when_all_down: "
+									"{pool: ^g}, endpoints: "
+									"{" E(1) "}}\n"
+										 "  g: "
+										 "{when_all_down: "
+										 "{pool: f}, "
+										 "endpoints: {" E(
+											 1) "}}\n",
+			"when_all_down goes in a circle: b → c → d → b\n"
+			"when_all_down goes in a circle: f → g → f"},
+	};
+	struct conf *c;
+
+	(void)state;
+	run(cases, COUNT(cases));
+	/* a chain and a shared end are none */
+	c = conf_good("pools:\n  a: {when_all_down: {pool: b}, endpoints: {" E(
+		1) "}}\n"
+		   "  b: {when_all_down: {pool: c}, endpoints: {" E(
+			   1) "}}\n"
+			      "  c: {endpoints: {" E(
+				      1) "}}\n"
+					 "  d: {when_all_down: {pool: c}, endpoints: {" E(
+						 1) "}}\n");
+	assert_int_equal(c->pools[0].when_all_down, ALL_DOWN_POOL);
+	assert_int_equal(c->pools[0].fallback_pool, 1);
+	assert_int_equal(c->pools[2].fallback_pool, CONF_NONE);
+	conf_free(c);
+}
+
+static void all_mistakes_come_in_one_run_in_order(void **state)
+{
+	(void)state;
+	assert_null(conf_expect_whole("^zones: z\n"
+				      "^lisen: 127.0.0.1:53\n"
+				      "regions:\n"
+				      "  a: {serves: [GB, ^UK], ^att: [1, 2]}\n"
+				      "checks:\n"
+				      "  home: {tcp: {port: ^0}, interval: ^5, timeout: 2s}\n"
+				      "  slow: {tcp: {port: 1}, timeout: ^6s}\n"
+				      "pools:\n"
+				      "  web:\n"
+				      "    check: ^hom\n"
+				      "    steer: [geo]\n"
+				      "    endpoints:\n"
+				      "      a: {address: 192.0.2.1, region: ^b}\n"
+				      "      ^b: {address: 192.0.2.1, region: a, weight: ^-1}\n"
+				      "  ^web: {}\n"
+				      "state: ^[x]\n",
+		"\"listen\" is missing\n"
+		"unknown key \"lisen\"; did you mean \"listen\"?\n"
+		"regions.a.serves: \"UK\" is no ISO 3166-1 country code; did you mean \"GB\"?\n"
+		"regions.a: unknown key \"att\"; did you mean \"at\"?\n"
+		"checks.home.tcp.port: \"0\" is out of range: 1 to 65535\n"
+		"checks.home.interval: \"5\" has no unit: write 5s, 5ms or 5m\n"
+		"check \"slow\": timeout 6s is longer than interval 5s\n"
+		"there is no check \"hom\"; did you mean \"home\"?\n"
+		"there is no region \"b\"; did you mean \"a\"?\n"
+		"endpoint \"web/b\" has the address 192.0.2.1 of endpoint \"a\"\n"
+		"pools.web.endpoints.b.weight: \"-1\" is no whole number\n"
+		"\"web\" is given twice: first at line 9\n"
+		"state: takes one value, not a list"));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unknown_names_get_the_nearest),
+		cmocka_unit_test(listeners_must_not_collide),
+		cmocka_unit_test(nothing_is_given_twice),
+		cmocka_unit_test(a_check_is_of_one_kind),
+		cmocka_unit_test(a_pipeline_makes_tiers_then_selects_once),
+		cmocka_unit_test(numbers_of_a_pool_fit_together),
+		cmocka_unit_test(fallbacks_do_not_go_in_circles),
+		cmocka_unit_test(all_mistakes_come_in_one_run_in_order),
+	};
+
+	TEST_MAIN(tests);
+}
