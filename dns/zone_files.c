@@ -218,6 +218,7 @@ static struct zone_file *new_file(char *name)
 	f->name = name;
 	f->row = ZONE_ROW_NONE;
 	f->stamp.size = -1;
+	f->listed = true;
 	return f;
 }
 
