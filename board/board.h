@@ -207,7 +207,10 @@ struct board_balancer_row {
 	_Atomic uint64_t counter[BALANCER_COUNTER_MAX];
 	_Atomic uint32_t listener_active[BOARD_LISTENERS_MAX]; /* gauges: zeroed by the supervisor when the worker dies */
 	_Atomic uint32_t active[BOARD_ENDPOINTS_MAX];
-	_Atomic uint32_t connect_failures[BOARD_PROBES_MAX]; /* counter by probe slot: health folds the growth in */
+	/* Counters by probe slot: health folds their growth in. Successes tell failures in a row
+	 * from single ones. */
+	_Atomic uint32_t connect_failures[BOARD_PROBES_MAX];
+	_Atomic uint32_t connect_successes[BOARD_PROBES_MAX];
 };
 
 struct board_balancer {

@@ -88,7 +88,7 @@
 	X(PROBES_MISSED, "probes_missed",                                                          \
 		"probes left out because the process was held up for an interval or more")         \
 	X(CONNECT_FAILURES, "connect_failures",                                                    \
-		"connect failures of the balancer that were folded into verdicts")                 \
+		"failed connects of the balancer that were seen")                 \
 	X(CHANGES, "verdict_changes", "changes of a probe's verdict")
 
 #define COUNTER_ENUM(id, name, help)   DNS_##id,

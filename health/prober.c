@@ -17,6 +17,7 @@ struct target {
 	struct verdict_limits limits;
 	uint64_t checked_ms;
 	uint32_t latency_us;
+	uint32_t held; /* failed connects of clients in a row that have not been judged yet */
 	char reason[BOARD_REASON_MAX];
 };
 
@@ -95,15 +96,36 @@ static void judge(struct prober *p, struct target *t, enum evidence evidence, ui
 	announce_verdict(p->board, p->generation, t->probe, before, t->state.verdict, t->reason);
 }
 
-void prober_connect_failures(struct prober *p, uint32_t index, uint32_t count, uint64_t now_ms)
+/* Judge the connects that are held, when there are enough of them. */
+static void judge_held(struct prober *p, uint32_t index, uint64_t now_ms)
+{
+	struct target *t = &p->targets[index];
+	uint32_t fall = t->limits.fall;
+	uint32_t times = t->held < fall ? t->held : fall; /* more cannot say more */
+
+	if (t->held == 0 || (t->state.verdict != VERDICT_DOWN && t->state.failures + times < fall))
+		return;
+	t->held = 0;
+	(void)snprintf(t->reason, sizeof t->reason, "balancer: connect failed");
+	judge(p, t, EVIDENCE_PASSIVE_FAILURE, times, now_ms,
+		scheduler_start_ms(&p->scheduler, index));
+}
+
+void prober_connects(
+	struct prober *p, uint32_t index, const struct connects *connects, uint64_t now_ms)
 {
 	struct target *t = &p->targets[index];
 
-	count_up(p, HEALTH_CONNECT_FAILURES, count);
-	(void)snprintf(t->reason, sizeof t->reason, "balancer: connect failed");
-	/* more than `fall` at once cannot say more than that many */
-	judge(p, t, EVIDENCE_PASSIVE_FAILURE, count < t->limits.fall ? count : t->limits.fall,
-		now_ms, scheduler_start_ms(&p->scheduler, index));
+	count_up(p, HEALTH_CONNECT_FAILURES, connects->failures);
+	if (connects->successes > 0) {
+		t->held = 0;
+		return;
+	}
+	if (connects->failures > UINT16_MAX - t->held)
+		t->held = UINT16_MAX;
+	else
+		t->held += connects->failures;
+	judge_held(p, index, now_ms);
 }
 
 static void wake_at(struct prober *p, uint64_t now_ms);
@@ -131,6 +153,10 @@ static void finish(
 		count_up(p, HEALTH_PROBES, 1);
 		count_up(p, HEALTH_PROBES_FAILED, !passed);
 		judge(p, t, passed ? EVIDENCE_SUCCESS : EVIDENCE_FAILURE, 1, now_ms, next_ms);
+		if (passed)
+			t->held = 0;
+		else
+			judge_held(p, index, now_ms);
 	}
 	if (p->stopped != NULL && p->scheduler.running == 0) {
 		void (*stopped)(void *arg) = p->stopped;

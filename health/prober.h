@@ -11,6 +11,7 @@
 #define HEALTH_PROBER_H
 
 #include "board/generation.h"
+#include "health/rows.h"
 
 #include <event2/event.h>
 
@@ -39,8 +40,13 @@ void prober_go(struct prober *p, uint64_t now_ms);
 /* Start nothing any more; `done` is called once, as soon as nothing runs (maybe at once). */
 void prober_stop(struct prober *p, void (*done)(void *arg), void *arg);
 
-/* `count` connections of clients to the target of probes[index] failed. */
-void prober_connect_failures(struct prober *p, uint32_t index, uint32_t count, uint64_t now_ms);
+/*
+ * What clients met at the target of probes[index], seen at now_ms. Failed connects are held until
+ * they are `fall` in a row, with the probe's own failures, and no connect has succeeded between
+ * them: one refusal among a thousand connections is not a dead proxy. Then they count at once.
+ */
+void prober_connects(
+	struct prober *p, uint32_t index, const struct connects *connects, uint64_t now_ms);
 
 /* Tell of bounds that were reached; call about once a second. */
 void prober_notice(struct prober *p, uint64_t now_ms);

@@ -16,7 +16,6 @@
 #include "board/beat.h"
 #include "health/announce.h"
 #include "health/prober.h"
-#include "health/rows.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -51,17 +50,17 @@ static struct timeval after_ms(uint32_t ms)
 
 /* ---- the balancer's evidence ---- */
 
-static void take_growth(void *owner, uint32_t probe, uint32_t growth)
+static void take_connects(void *owner, uint32_t probe, const struct connects *connects)
 {
 	struct health *h = owner;
 
-	prober_connect_failures(h->prober, probe, growth, h->folded_ms);
+	prober_connects(h->prober, probe, connects, h->folded_ms);
 }
 
 static void fold_now(struct health *h)
 {
 	h->folded_ms = clock_mono_ms();
-	rows_fold(h->rows, take_growth, h);
+	rows_fold(h->rows, take_connects, h);
 }
 
 static void fold_fired(evutil_socket_t fd, short what, void *arg)

@@ -9,9 +9,10 @@ struct rows {
 	const struct generation *generation;
 	struct board *board;
 	uint32_t probe_count;
-	uint32_t
-		*seen; /* [BOARD_WORKERS_MAX][probe_count]; pages of rows in use only are touched */
-	uint32_t *growth;                  /* [probe_count], all 0 between folds */
+	/* [BOARD_WORKERS_MAX][probe_count]: the counters as they were. Only the pages of rows in
+	 * use are touched. */
+	struct connects *seen;
+	struct connects *growth;           /* [probe_count], all 0 between folds */
 	uint16_t known[BOARD_WORKERS_MAX]; /* rows in use */
 	size_t known_count;
 	bool is_known[BOARD_WORKERS_MAX];
@@ -46,15 +47,18 @@ void rows_free(struct rows *r)
 	free(r);
 }
 
-static uint32_t failures_of(const struct rows *r, uint16_t row, uint32_t probe)
+static struct connects connects_of(const struct rows *r, uint16_t row, uint32_t probe)
 {
+	const struct board_balancer_row *it = &r->board->balancer->row[row];
 	uint32_t slot = r->generation->probes[probe].slot;
 
-	return atomic_load_explicit(
-		&r->board->balancer->row[row].connect_failures[slot], memory_order_relaxed);
+	return (struct connects){
+		atomic_load_explicit(&it->connect_failures[slot], memory_order_relaxed),
+		atomic_load_explicit(&it->connect_successes[slot], memory_order_relaxed),
+	};
 }
 
-static uint32_t *seen_of(struct rows *r, uint16_t row)
+static struct connects *seen_of(struct rows *r, uint16_t row)
 {
 	return r->seen + (size_t)row * r->probe_count;
 }
@@ -71,7 +75,7 @@ static void discover(struct rows *r)
 		r->is_known[row] = true;
 		r->known[r->known_count++] = row;
 		for (uint32_t i = 0; i < r->probe_count; i++)
-			seen_of(r, row)[i] = failures_of(r, row, i);
+			seen_of(r, row)[i] = connects_of(r, row, i);
 	}
 }
 
@@ -80,28 +84,35 @@ void rows_begin(struct rows *r)
 	discover(r);
 }
 
-void rows_fold(
-	struct rows *r, void (*found)(void *owner, uint32_t probe, uint32_t growth), void *owner)
+static void add_growth(uint32_t *sum, uint32_t was, uint32_t is)
+{
+	uint32_t growth = is - was; /* counters wrap */
+
+	if (growth < ROWS_GROWTH_MAX - *sum)
+		*sum += growth;
+}
+
+void rows_fold(struct rows *r,
+	void (*found)(void *owner, uint32_t probe, const struct connects *connects), void *owner)
 {
 	discover(r);
 	for (size_t k = 0; k < r->known_count; k++) {
-		uint32_t *seen = seen_of(r, r->known[k]);
+		struct connects *seen = seen_of(r, r->known[k]);
 
 		for (uint32_t i = 0; i < r->probe_count; i++) {
-			uint32_t now = failures_of(r, r->known[k], i);
-			uint32_t growth = now - seen[i];
+			struct connects now = connects_of(r, r->known[k], i);
 
+			add_growth(&r->growth[i].failures, seen[i].failures, now.failures);
+			add_growth(&r->growth[i].successes, seen[i].successes, now.successes);
 			seen[i] = now;
-			if (growth < ROWS_GROWTH_MAX - r->growth[i])
-				r->growth[i] += growth;
 		}
 	}
 	for (uint32_t i = 0; i < r->probe_count; i++) {
-		uint32_t growth = r->growth[i];
+		struct connects growth = r->growth[i];
 
-		r->growth[i] = 0;
-		if (growth > 0)
-			found(owner, i, growth);
+		r->growth[i] = (struct connects){0};
+		if (growth.failures > 0 || growth.successes > 0)
+			found(owner, i, &growth);
 	}
 }
 

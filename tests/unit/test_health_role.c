@@ -193,6 +193,13 @@ static void set_override(struct lab *lab, uint32_t endpoint, enum override o)
 	(void)atomic_fetch_add(&lab->board.control->epoch, 1);
 }
 
+/* Until health has seen `count` failed connects in all. */
+static void wait_for_failures(const struct lab *lab, uint64_t count)
+{
+	while (atomic_load(&lab->board.health->counter[HEALTH_CONNECT_FAILURES]) < count)
+		(void)usleep(1000);
+}
+
 /* A balancer worker in row `row`. */
 static void fail_connections(struct lab *lab, uint32_t row, uint32_t probe, uint32_t count)
 {
@@ -331,11 +338,8 @@ static void failed_connections_of_clients_bring_a_target_down(void **state)
 	while (atomic_load(&lab.board.health->beat_ms) == 0)
 		(void)usleep(1000);
 	fail_connections(&lab, 3, 0, 1);
-	while (cell_at(&lab, 0).failures != 1)
-		(void)usleep(1000);
+	wait_for_failures(&lab, 1);
 	assert_int_equal(verdict_at(&lab, 0), VERDICT_UP); /* fall is 2 */
-	assert_int_equal(
-		doubt_of_word(atomic_load(&lab.board.health->probe[PROBE_SLOT(0)].word)), 0);
 	fail_connections(&lab, 3, 0, 1);
 	e = next_event(&lab, EVENT_VERDICT);
 	assert_string_equal(e.endpoint, "lon1");
@@ -367,13 +371,61 @@ static void a_worker_that_appears_later_counts_from_then_on(void **state)
 	start_worker(&lab, 900);
 	while (atomic_load(&lab.board.health->load[endpoint_slots[0]]) != 5)
 		(void)usleep(1000);
-	assert_int_equal(cell_at(&lab, 1).failures, 0);
+	assert_int_equal(atomic_load(&lab.board.health->counter[HEALTH_CONNECT_FAILURES]), 0);
 	fail_connections(&lab, 900, 1, 2);
-	while (cell_at(&lab, 1).failures != 2)
-		(void)usleep(1000);
+	wait_for_failures(&lab, 2);
 	assert_int_equal(verdict_at(&lab, 1), VERDICT_UP);
 	fail_connections(&lab, 900, 1, 1);
 	wait_for_verdict(&lab, 1, VERDICT_DOWN);
+	lab_stop(&lab);
+	lab_free(&lab);
+}
+
+static void failures_between_successes_bring_nothing_down(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	lab.check.interval_ms = lab.check.timeout_ms = 3600000;
+	start_worker(&lab, 0);
+	for (uint32_t i = 0; i < TARGETS; i++)
+		put_cell(&lab, i,
+			(struct board_probe){.checked_ms = clock_mono_ms(), .since_ms = 1},
+			VERDICT_WORD(VERDICT_UP, 0));
+	lab_go(&lab);
+	while (atomic_load(&lab.board.health->beat_ms) == 0)
+		(void)usleep(1000);
+	for (uint64_t n = 1; n <= 20; n++) {
+		(void)atomic_fetch_add(
+			&lab.board.balancer->row[0].connect_successes[PROBE_SLOT(0)], 1);
+		fail_connections(&lab, 0, 0, 1);
+		wait_for_failures(&lab, n);
+	}
+	assert_int_equal(verdict_at(&lab, 0), VERDICT_UP);
+	/* two in a row with nothing between them are another matter */
+	fail_connections(&lab, 0, 0, 2);
+	wait_for_verdict(&lab, 0, VERDICT_DOWN);
+	lab_stop(&lab);
+	lab_free(&lab);
+}
+
+static void a_failed_probe_and_a_failed_connection_add_up(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	lab_init(&lab);
+	lab.check.interval_ms = lab.check.timeout_ms = 3600000;
+	start_worker(&lab, 0);
+	put_cell(&lab, 0,
+		(struct board_probe){.checked_ms = clock_mono_ms(), .since_ms = 1, .failures = 1},
+		VERDICT_WORD(VERDICT_UP, 0));
+	lab_go(&lab);
+	while (atomic_load(&lab.board.health->beat_ms) == 0)
+		(void)usleep(1000);
+	fail_connections(&lab, 0, 0, 1);
+	wait_for_verdict(&lab, 0, VERDICT_DOWN);
 	lab_stop(&lab);
 	lab_free(&lab);
 }
@@ -513,6 +565,8 @@ int main(void)
 		cmocka_unit_test(a_slot_past_the_board_is_refused),
 		cmocka_unit_test(failed_connections_of_clients_bring_a_target_down),
 		cmocka_unit_test(a_worker_that_appears_later_counts_from_then_on),
+		cmocka_unit_test(failures_between_successes_bring_nothing_down),
+		cmocka_unit_test(a_failed_probe_and_a_failed_connection_add_up),
 		cmocka_unit_test(load_is_summed_over_all_rows),
 		cmocka_unit_test(a_pool_that_dies_and_comes_back_is_told),
 		cmocka_unit_test(a_new_process_goes_on_from_the_cells),
