@@ -77,7 +77,7 @@ static enum connection_result stream(struct watcher *w, struct err *e)
 {
 	struct connection c;
 	const char *line;
-	enum connection_result rc = connection_open(&c, w->path, e);
+	enum connection_result rc = connection_dial(&c, w->path, e);
 
 	if (rc != CONNECTION_OK)
 		return rc;

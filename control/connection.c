@@ -17,7 +17,7 @@
 #define ASK_PAUSE_MS      250
 #define READ_SIZE         65536
 
-enum connection_result connection_open(struct connection *c, const char *path, struct err *e)
+enum connection_result connection_dial(struct connection *c, const char *path, struct err *e)
 {
 	const struct timeval limit = {.tv_sec = CONNECT_TIMEOUT_S};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -157,7 +157,7 @@ static enum connection_result ask_once(
 {
 	struct connection c;
 	const char *line;
-	enum connection_result rc = connection_open(&c, path, e);
+	enum connection_result rc = connection_dial(&c, path, e);
 
 	if (rc != CONNECTION_OK)
 		return rc;

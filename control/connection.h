@@ -22,7 +22,7 @@ enum connection_result {
 };
 
 /* Result OK: end with connection_close(). Else `e` says what is wrong. */
-enum connection_result connection_open(struct connection *c, const char *path, struct err *e);
+enum connection_result connection_dial(struct connection *c, const char *path, struct err *e);
 void connection_close(struct connection *c);
 enum connection_result connection_send(struct connection *c, const json_t *request, struct err *e);
 /* The next line, without its newline, valid until the next call; waits at most timeout_ms (0: for ever). */
