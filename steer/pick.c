@@ -29,7 +29,7 @@ struct search {
 	enum lane lane;
 	uint8_t good_bit; /* LAST_GOOD_POOL or LAST_GOOD_REGION */
 	uint64_t
-		doubt_until_ms; /* the earliest of all probes looked at in this pool; UINT64_MAX = none */
+		doubt_until_ms; /* the earliest of what was looked at in this pool, or UINT64_MAX */
 	struct candidates found;
 };
 
@@ -41,12 +41,14 @@ static bool is_excluded(const struct pick_request *request, uint32_t endpoint)
 	return false;
 }
 
-/* Does one address count as a candidate? */
-static bool family_counts(
-	const struct search *s, enum gather gather, uint32_t endpoint, unsigned family)
+/* Look at one address: its doubt counts in any case. Is it a candidate? */
+static inline bool address_counts(
+	struct search *s, enum gather gather, uint32_t endpoint, unsigned family)
 {
 	const struct view_state *state = &s->view->endpoint[endpoint].family[family];
 
+	if (state->doubt_until_ms != 0 && state->doubt_until_ms < s->doubt_until_ms)
+		s->doubt_until_ms = state->doubt_until_ms;
 	switch (gather) {
 	case GATHER_SERVING: return state->serving;
 	case GATHER_LAST_GOOD: return (s->view->last_good[endpoint][family] & s->good_bit) != 0;
@@ -55,28 +57,19 @@ static bool family_counts(
 	return false;
 }
 
-static void note_doubt(struct search *s, const struct view_state *state)
+static inline void consider(
+	struct search *s, enum gather gather, bool weightless, uint32_t endpoint)
 {
-	if (state->doubt_until_ms != 0 && state->doubt_until_ms < s->doubt_until_ms)
-		s->doubt_until_ms = state->doubt_until_ms;
-}
-
-/* Look at one endpoint: its doubt counts in any case, itself when it qualifies. */
-static void consider(struct search *s, enum gather gather, bool weightless, uint32_t endpoint)
-{
-	unsigned first = s->lane == LANE_IPV6 ? 1 : 0, last = s->lane == LANE_IPV4 ? 0 : 1;
-	const struct view_state *state = s->view->endpoint[endpoint].family;
+	unsigned family = s->lane == LANE_IPV6 ? 1 : 0;
+	bool counts = address_counts(s, gather, endpoint, family);
 	struct candidates *c = &s->found;
-	bool counts = false;
-	uint16_t weight = 0;
+	uint16_t weight;
 
-	for (unsigned f = first; f <= last; f++) {
-		note_doubt(s, &state[f]);
-		if (family_counts(s, gather, endpoint, f)) {
-			counts = true;
-			weight = state[f].weight; /* the same for both */
-		}
+	if (s->lane == LANE_EITHER && address_counts(s, gather, endpoint, 1)) {
+		counts = true;
+		family = 1; /* the weight is the same where both exist */
 	}
+	weight = s->view->endpoint[endpoint].family[family].weight;
 	if (!counts || (weight == 0 && !weightless) || is_excluded(s->request, endpoint))
 		return;
 	c->endpoint[c->count] = endpoint;

@@ -27,6 +27,10 @@ struct view *view_new(const struct conf *conf)
 		view_free(v);
 		return NULL;
 	}
+	for (size_t i = 0; i < conf->endpoint_count; i++)
+		for (int f = 0; f < 2; f++)
+			v->endpoint[i].family[f].exists =
+				conf->endpoints[i].address[f].family != FAMILY_NONE;
 	return v;
 }
 
@@ -41,75 +45,64 @@ void view_free(struct view *v)
 	free(v);
 }
 
-/* What an operator says of one endpoint. */
-struct orders {
-	enum override override;
-	uint16_t weight;
-};
-
 static void note_expiry(struct view *v, uint64_t until_ms, uint64_t now_ms)
 {
 	if (until_ms > now_ms && until_ms < v->expires_ms)
 		v->expires_ms = until_ms;
 }
 
-static struct orders read_orders(
-	struct view *v, const struct board_override *cell, uint16_t weight, uint64_t now_ms)
+/* What an operator says of one endpoint. */
+static enum override read_orders(
+	struct view *v, const struct board_override *cell, uint64_t now_ms, uint16_t *weight)
 {
 	uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
 	uint64_t word = atomic_load_explicit(&cell->weight, memory_order_relaxed);
-	struct orders o = {override_of_word(state, now_ms), weight};
 
 	if ((state | word) == 0) /* the usual case */
-		return o;
+		return OVERRIDE_NONE;
 	note_expiry(v, override_until(state), now_ms);
-	(void)weight_of_word(word, now_ms, &o.weight);
+	(void)weight_of_word(word, now_ms, weight);
 	note_expiry(v, weight_until(word), now_ms);
-	return o;
+	return override_of_word(state, now_ms);
 }
 
 /* One address. `word` is its probe's, or that of an unprobed address, which counts as up. */
-static struct view_state judge(
-	uint64_t word, const struct orders *o, bool unknown_serves, uint64_t now_ms)
+static void judge(struct view_state *out, uint64_t word, enum override override, uint16_t weight,
+	bool unknown_serves, uint64_t now_ms)
 {
 	enum verdict verdict = verdict_of_word(word);
 	uint64_t doubt_ms = doubt_of_word(word);
 
 	if (verdict == VERDICT_UNKNOWN && doubt_ms == 0)
 		doubt_ms = now_ms; /* not probed yet: its first outcome can come at any moment */
-	return (struct view_state){
-		.exists = true,
-		.serving = serving_rule(o->override, verdict, unknown_serves),
-		.verdict = (uint8_t)verdict,
-		.override = (uint8_t)o->override,
-		.weight = o->weight,
-		.doubt_until_ms = o->override == OVERRIDE_NONE ? doubt_ms : 0,
-	};
+	out->serving = serving_rule(override, verdict, unknown_serves);
+	out->verdict = (uint8_t)verdict;
+	out->override = (uint8_t) override;
+	out->weight = weight;
+	out->doubt_until_ms = override == OVERRIDE_NONE ? doubt_ms : 0;
 }
 
 /* Both addresses of endpoint `index`. False while one of its probes has no verdict. */
 static bool build_endpoint(struct view *v, const struct generation *g, const struct board *b,
 	const struct conf_pool *pool, size_t index, uint64_t now_ms)
 {
-	const struct conf_endpoint *e = &v->conf->endpoints[index];
 	struct view_endpoint *out = &v->endpoint[index];
 	uint32_t slot = g->endpoint_slot[index];
-	struct orders orders = read_orders(v, &b->control->override[slot], e->weight, now_ms);
+	uint16_t weight = v->conf->endpoints[index].weight;
+	enum override override = read_orders(v, &b->control->override[slot], now_ms, &weight);
 	bool ready = true;
 
 	for (int f = 0; f < 2; f++) {
 		uint32_t probe = g->endpoint_probe[index][f];
 		uint64_t word = VERDICT_WORD(VERDICT_UP, 0);
 
-		if (e->address[f].family == FAMILY_NONE) {
-			out->family[f] = (struct view_state){.exists = false};
+		if (!out->family[f].exists)
 			continue;
-		}
 		if (probe != PROBE_NONE)
 			word = atomic_load_explicit(&b->health->probe[g->probes[probe].slot].word,
 				memory_order_relaxed);
-		out->family[f] = judge(word, &orders, pool->unknown_serves, now_ms);
-		ready = ready && out->family[f].verdict != VERDICT_UNKNOWN;
+		judge(&out->family[f], word, override, weight, pool->unknown_serves, now_ms);
+		ready = ready && verdict_of_word(word) != VERDICT_UNKNOWN;
 	}
 	out->load = atomic_load_explicit(&b->health->load[slot], memory_order_relaxed);
 	return ready;
