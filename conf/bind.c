@@ -6,11 +6,10 @@
  */
 #include "conf/bind.h"
 
+#include "conf/misfit.h"
 #include "conf/scalar.h"
 
 #include <string.h>
-
-#define SIBLINGS_MAX 24u /* rows at one level */
 
 /* What is refused as a name still needs one in later messages. */
 static const char *const no_name = "";
@@ -24,36 +23,12 @@ static void set_position(const struct schema_key *key, char *base, struct conf_p
 		memcpy(base + key->position, &at, sizeof at);
 }
 
-/* The value of `node`, or NULL with an error when it is none. */
-static const char *scalar_of(
-	struct binder *b, const struct schema_key *key, const yaml_node_t *node)
-{
-	static const char *const nothing[] = {"", "~", "null", "Null", "NULL"};
-	const char *text = document_text(node);
-
-	if (text == NULL) {
-		binder_error(b, document_position(node), "takes one value, not a %s",
-			node->type == YAML_SEQUENCE_NODE ? "list" : "mapping");
-		return NULL;
-	}
-	if (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-		return text;
-	for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
-		if (strcmp(nothing[i], text) == 0) {
-			binder_error(b, document_position(node), "has no value%s",
-				key->required ? "" : "; leave the key out for its default");
-			return NULL;
-		}
-	}
-	return text;
-}
-
 /* A scalar into `field`; false after an error. */
 static bool bind_scalar(
 	struct binder *b, const struct schema_key *key, const yaml_node_t *node, void *field)
 {
 	struct conf_position at = document_position(node);
-	const char *text = scalar_of(b, key, node);
+	const char *text = misfit_scalar(b, key, node);
 	struct err e;
 
 	if (text == NULL) {
@@ -245,27 +220,6 @@ static void set_default(struct binder *b, const struct schema_key *key, char *le
 		set_default(b, child, level);
 }
 
-/* The shape the key takes, in words, when the file has another. */
-static void wrong_shape(struct binder *b, const struct schema_key *key, const yaml_node_t *node)
-{
-	const char *text = document_text(node);
-
-	if (text != NULL && scalar_of(b, key, node) == NULL)
-		return; /* has no value: said */
-	if (key->shape == SHAPE_ITEMS)
-		binder_error(b, document_position(node),
-			"takes a list of mappings: start each one with \"- \"");
-	else if (key->shape == SHAPE_NAMES)
-		binder_error(b, document_position(node),
-			"takes a mapping: one entry a line, \"%s: …\"",
-			key->type == TYPE_PREFIX ? "NETWORK" : "NAME");
-	else if (key->shape == SHAPE_LIST)
-		binder_error(b, document_position(node), "takes a value or a list of values");
-	else
-		binder_error(b, document_position(node), "takes a mapping of keys, not a %s",
-			text != NULL ? "value" : "list");
-}
-
 /* One key of the table with what the file gives it. */
 static void bind_key(
 	struct binder *b, const struct schema_key *key, const yaml_node_t *node, char *level)
@@ -280,7 +234,7 @@ static void bind_key(
 		(void)bind_scalar(b, key, node, level + key->offset);
 		set_position(key, level, document_position(node));
 	} else if (key->shape == SHAPE_LIST && !mapping) {
-		if (list || scalar_of(b, key, node) != NULL)
+		if (list || misfit_scalar(b, key, node) != NULL)
 			bind_list(b, key, node, level);
 	} else if (key->shape == SHAPE_NAMES && mapping) {
 		bind_names(b, key, node, level);
@@ -291,70 +245,8 @@ static void bind_key(
 			scalar_store(level + key->offset, key->size, key->variant);
 		bind_level(b, key, node, level);
 	} else {
-		wrong_shape(b, key, node);
+		misfit_shape(b, key, node);
 	}
-}
-
-static void unknown_key(struct binder *b, const struct schema_key *parent, const char *name,
-	struct conf_position at)
-{
-	const char *siblings[SIBLINGS_MAX], *nearest;
-	const struct schema_key *key = NULL;
-	struct text elsewhere = {0};
-	char shown[VALUE_SHOWN_MAX];
-	size_t count = 0;
-
-	value_shown(name, shown);
-	while ((key = schema_next(parent, key)) != NULL && count < SIBLINGS_MAX)
-		if (!key->unbuilt)
-			siblings[count++] = schema_name(key);
-	nearest = text_nearest(name, siblings, count);
-	if (nearest != NULL) {
-		binder_error(b, at, "unknown key %s; did you mean \"%s\"?", shown, nearest);
-		return;
-	}
-	for (size_t i = 0; i < schema_key_count && elsewhere.length == 0; i++)
-		if (strcmp(schema_name(&schema_keys[i]), name) == 0)
-			schema_path(&schema_keys[i], &elsewhere);
-	if (elsewhere.length > 0 && strcmp(name, "*") != 0)
-		binder_error(b, at, "unknown key %s; there is one at %s", shown, elsewhere.data);
-	else
-		binder_error(b, at, "unknown key %s", shown);
-	text_free(&elsewhere);
-}
-
-/* Exactly one of a level's choices, as with `tcp` and `http` of a check. */
-static void check_choice(struct binder *b, const struct schema_key *parent, const yaml_node_t *node,
-	bool unbuilt_given)
-{
-	const struct schema_key *key = NULL;
-	const char *first = NULL, *words[2] = {NULL, NULL};
-	size_t given = 0, count = 0;
-
-	while ((key = schema_next(parent, key)) != NULL) {
-		if (!key->choice)
-			continue;
-		if (count < 2)
-			words[count++] = schema_name(key);
-	}
-	if (count == 0)
-		return;
-	for (const yaml_node_pair_t *p = node->data.mapping.pairs.start;
-		p < node->data.mapping.pairs.top; p++) {
-		const yaml_node_t *name = yaml_document_get_node(b->document, p->key);
-
-		key = schema_find(parent, document_text(name));
-		if (key == NULL || !key->choice)
-			continue;
-		if (given++ > 0)
-			binder_error(b, document_position(name),
-				"\"%s\" beside \"%s\": give one of them", document_text(name),
-				first);
-		else
-			first = document_text(name);
-	}
-	if (given == 0 && !unbuilt_given)
-		binder_error(b, b->at->position, "needs \"%s\" or \"%s\"", words[0], words[1]);
 }
 
 static const yaml_node_pair_t *find_pair(
@@ -365,25 +257,6 @@ static const yaml_node_pair_t *find_pair(
 		if (strcmp(document_text(yaml_document_get_node(b->document, p->key)), name) == 0)
 			return p;
 	return NULL;
-}
-
-/* The file's keys that the table does not have here. Returns whether one not built yet is among
- * the known. */
-static bool check_keys(struct binder *b, const struct schema_key *parent, const yaml_node_t *node)
-{
-	bool unbuilt = false;
-
-	for (const yaml_node_pair_t *p = node->data.mapping.pairs.start;
-		p < node->data.mapping.pairs.top; p++) {
-		const yaml_node_t *name = yaml_document_get_node(b->document, p->key);
-		const struct schema_key *key = schema_find(parent, document_text(name));
-
-		if (key == NULL)
-			unknown_key(b, parent, document_text(name), document_position(name));
-		else
-			unbuilt |= key->unbuilt;
-	}
-	return unbuilt;
 }
 
 /* The fixed keys below `parent` into the struct `level`. A node that is no mapping leaves the
@@ -397,7 +270,7 @@ static void bind_level(
 	while ((key = schema_next(parent, key)) != NULL)
 		set_default(b, key, level);
 	if (node->type != YAML_MAPPING_NODE) {
-		wrong_shape(b, parent, node);
+		misfit_shape(b, parent, node);
 		return;
 	}
 	while ((key = schema_next(parent, key)) != NULL) {
@@ -414,7 +287,7 @@ static void bind_level(
 		bind_key(b, key, yaml_document_get_node(b->document, pair->value), level);
 		b->at = up;
 	}
-	check_choice(b, parent, node, check_keys(b, parent, node));
+	misfit_keys(b, parent, node);
 }
 
 /* The node of `name` in a mapping; NULL when there is none or `mapping` is something else. */

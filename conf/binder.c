@@ -56,6 +56,12 @@ void binder_warning(struct binder *b, struct conf_position at, const char *forma
 	va_end(args);
 }
 
+const char *binder_nearest(
+	const struct binder *b, const char *wrong, const char *const *words, size_t count)
+{
+	return b->report->count < REPORT_MAX ? text_nearest(wrong, words, count) : NULL;
+}
+
 void binder_place(struct binder *b, const void *field, struct conf_position at, bool good)
 {
 	if (b->place_count == b->place_capacity) {

@@ -54,6 +54,10 @@ void binder_error(struct binder *b, struct conf_position at, const char *format,
 void binder_warning(struct binder *b, struct conf_position at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void binder_out_of_memory(struct binder *b);
+/* The nearest word for a message; NULL without one, and once the report is full: nobody will read it,
+ * and thousands of bad names against thousands of good ones take a while. */
+const char *binder_nearest(
+	const struct binder *b, const char *wrong, const char *const *words, size_t count);
 
 /* Remember that the key of `field` was given, and whether its value could be read. */
 void binder_place(struct binder *b, const void *field, struct conf_position at, bool good);

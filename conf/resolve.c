@@ -83,7 +83,7 @@ static void unknown_name(
 	for (size_t i = 0; words != NULL && i < count; i++)
 		words[i] = names[i].name;
 	if (words != NULL)
-		nearest = text_nearest(r->name, words, count);
+		nearest = binder_nearest(b, r->name, words, count);
 	value_shown(r->name, shown);
 	if (nearest != NULL)
 		binder_error(b, r->position, "there is no %s %s; did you mean \"%s\"?", kind, shown,

@@ -214,8 +214,8 @@ const struct schema_key schema_keys[] = {
 		.help = "Where it stands. Required when the pool steers by `geo`."},
 	{"pools.*.endpoints.*.weight", VALUE(conf_endpoint, weight), .type = TYPE_NUMBER,
 		.fallback = "10", .min = 0, .max = CONF_WEIGHT_MAX,
-		.help = "Share among the endpoints of a tier. 0: only when the others do not "
-			"serve."},
+		.help = "For `weighted`: the share among the endpoints of a tier. 0: only when "
+			"the others do not serve."},
 	{"pools.*.endpoints.*.tier", VALUE(conf_endpoint, tier), .type = TYPE_NUMBER,
 		.fallback = "1", .min = 1, .max = UINT16_MAX, .applies = tier_applies,
 		.help = "For `failover`: the lowest number is tried first. Only in pools that "

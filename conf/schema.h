@@ -76,9 +76,9 @@ struct schema_key {
 	 * in an element. */
 	size_t offset, size;
 	size_t count;    /* LIST, NAMES, ITEMS: offset of a size_t, 0 = always `at_most` elements */
-	size_t position; /* offset of a struct conf_position in the element (VALUE: level), 0 = none */
+	size_t position; /* of a struct conf_position in the element (VALUE: level); 0 = none */
 	size_t flag;     /* offset of a bool that says whether the key is given; 0 = none */
-	bool in_place;    /* the elements lie in the struct itself, not behind a pointer */
+	bool in_place;   /* the elements lie in the struct itself, not behind a pointer */
 	uint32_t unit_ms; /* DURATION: the field counts these; 1 or 1000 */
 	/* Does the key mean anything for this struct? NULL: always. */
 	bool (*applies)(const struct conf *c, const void *level);
