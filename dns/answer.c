@@ -35,16 +35,11 @@ struct owner walk_suffix(const struct walk *w, unsigned label)
 void walk_negative(struct walk *w, enum rcode rcode, uint32_t cap_s)
 {
 	struct owner apex = walk_suffix(w, w->apex_label);
-	uint8_t *start = w->reply->at;
 
 	w->reply->rcode = (uint16_t)rcode;
 	w->reply->scope = 0;
-	if (!reply_add(w->reply, SECTION_AUTHORITY, zone_negative_soa(w->zone), &apex, 0)) {
+	if (!reply_add_soa(w->reply, zone_negative_soa(w->zone), &apex, cap_s))
 		reply_truncate(w->reply);
-		return;
-	}
-	if (cap_s != UINT32_MAX)
-		reply_cap_soa(start, cap_s);
 }
 
 /* The zone for the current name; false when there is none to go on with, and then the reply is complete. */
@@ -52,7 +47,7 @@ static bool find_zone(struct walk *w)
 {
 	const struct dataset *data = w->facts->data;
 	bool above = w->query->type == TYPE_DS; /* the parent's side of a cut (RFC 4035, 3.1.4.1) */
-	int broken = dataset_find_broken(data, w->name, above);
+	int broken = data->broken_count > 0 ? dataset_find_broken(data, w->name, above) : -1;
 
 	w->zone = zoneset_find(data->zones, w->name, above, &w->apex_label);
 	if (above && w->zone == NULL)

@@ -61,8 +61,6 @@ static bool is_broken(const struct dataset *d, const struct dname *name, unsigne
 
 int dataset_find_broken(const struct dataset *d, const struct dname *name, bool above)
 {
-	if (d->broken_count == 0)
-		return -1;
 	for (unsigned label = above ? 1 : 0; label <= name->labels; label++) {
 		if (is_broken(d, name, label))
 			return (int)label;

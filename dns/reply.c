@@ -1,6 +1,7 @@
 #include "dns/reply.h"
 
 #include "base/wire.h"
+#include "dns/reply_names.h"
 
 #include <string.h>
 
@@ -44,140 +45,7 @@ void reply_begin(struct reply *r, const struct query *q, uint8_t *out, size_t si
 	r->scope = 0;
 	r->ede_code = -1;
 	r->ede_text = NULL;
-	if (q->question_size > 0)
-		memcpy(out + DNS_HEADER_SIZE, q->packet + DNS_HEADER_SIZE, q->question_size);
-}
-
-/* ---- names ---- */
-
-static inline unsigned label_hash(unsigned hash, const uint8_t *label)
-{
-	for (unsigned i = 0; i <= label[0]; i++)
-		hash = (hash ^ (label[i] | 0x20u)) * 0x01000193u; /* FNV-1a over folded octets */
-	return hash;
-}
-
-static inline unsigned slot_of(unsigned hash)
-{
-	return (hash ^ hash >> 15) % COMPRESS_SLOTS;
-}
-
-static bool label_equal(const uint8_t *a, const uint8_t *b)
-{
-	for (unsigned i = 0; i <= a[0]; i++) {
-		uint8_t x = a[i], y = b[i];
-
-		if (x == y)
-			continue;
-		if ((x ^ y) != 0x20 || (uint8_t)((x | 0x20) - 'a') > 'z' - 'a')
-			return false;
-	}
-	return true;
-}
-
-/* Does the name written at offset `at` equal `name`? A slot may be stale after an RRset was taken back, so this trusts
- * nothing: it reads written octets only, and pointers must go backwards. */
-static bool written_equal(const struct reply *r, size_t at, const uint8_t *name)
-{
-	size_t written = (size_t)(r->at - r->base);
-
-	for (;;) {
-		uint8_t length;
-
-		if (at >= written)
-			return false;
-		length = r->base[at];
-		if (length >= 0xc0) {
-			size_t target;
-
-			if (at + 1 >= written)
-				return false;
-			target = load_u16(r->base + at) & POINTER_MAX;
-			if (target >= at)
-				return false;
-			at = target;
-			continue;
-		}
-		if (length != name[0] || at + 1 + length > written ||
-			!label_equal(r->base + at, name))
-			return false;
-		if (length == 0)
-			return true;
-		at += 1u + length;
-		name += 1u + length;
-	}
-}
-
-/* Remember the suffixes of the question's name: all others are compared with them first. */
-static void compress_start(struct reply *r)
-{
-	const struct dname *name = &r->query->name;
-	unsigned hash = 0;
-
-	memset(r->slot, 0, sizeof r->slot);
-	r->compressing = true;
-	for (unsigned i = name->labels; i-- > 0;) {
-		hash = label_hash(hash, name->wire + name->offset[i]);
-		r->slot[slot_of(hash)] = (uint16_t)(DNS_HEADER_SIZE + name->offset[i]);
-	}
-}
-
-/*
- * Write a name, compressed against what was written before. *at (may be NULL) gets the offset where the same name can be
- * found, 0 when it is beyond a pointer's reach. False when it does not fit.
- */
-static bool put_name(struct reply *r, const uint8_t *name, uint16_t *at)
-{
-	uint8_t offset[NAME_LABELS_MAX + 1];
-	uint16_t slot[NAME_LABELS_MAX + 1];
-	unsigned labels = 0, hash = 0, end = 0, keep, found = 0;
-	size_t here = (size_t)(r->at - r->base);
-
-	if (!r->compressing)
-		compress_start(r);
-	for (; name[end] != 0; end += 1u + name[end])
-		offset[labels++] = (uint8_t)end;
-	for (unsigned i = labels; i-- > 0;) {
-		hash = label_hash(hash, name + offset[i]);
-		slot[i] = (uint16_t)slot_of(hash);
-	}
-	for (keep = 0; keep < labels; keep++) { /* the longest suffix that is there */
-		found = r->slot[slot[keep]];
-		if (found != 0 && written_equal(r, found, name + offset[keep]))
-			break;
-		found = 0;
-	}
-	end = keep < labels ? offset[keep] : end;
-	if (end + (found != 0 ? 2u : 1u) > (size_t)(r->end - r->at))
-		return false;
-	memcpy(r->at, name, end);
-	r->at += end;
-	if (found != 0) {
-		store_u16(r->at, (uint16_t)(0xc000u | found));
-		r->at += 2;
-	} else {
-		*r->at++ = 0;
-	}
-	for (unsigned i = 0; i < keep; i++) {
-		if (here + offset[i] <= POINTER_MAX) /* what lies further cannot be pointed at */
-			r->slot[slot[i]] = (uint16_t)(here + offset[i]);
-	}
-	if (at != NULL)
-		*at = keep == 0 && found != 0 ? (uint16_t)found
-		      : here <= POINTER_MAX   ? (uint16_t)here
-					      : 0;
-	return true;
-}
-
-static bool put_owner(struct reply *r, struct owner *owner)
-{
-	if (owner->at == 0)
-		return put_name(r, owner->wire, &owner->at);
-	if (r->end - r->at < 2)
-		return false;
-	store_u16(r->at, (uint16_t)(0xc000u | owner->at));
-	r->at += 2;
-	return true;
+	memcpy(out, q->packet, head); /* the counts and flags are put right in the end */
 }
 
 /* ---- records ---- */
@@ -190,7 +58,7 @@ static bool put_record(
 	const uint8_t *rdata = wire + RECORD_HEAD_SIZE, *end = rdata + rdlength;
 	uint8_t *head;
 
-	if (!put_owner(r, owner))
+	if (!reply_put_owner(r, owner))
 		return false;
 	if (names.compressible)
 		plain = names.first_offset;
@@ -204,7 +72,7 @@ static bool put_record(
 	if (!names.compressible)
 		return true;
 	for (unsigned i = 0; i < names.count; i++) {
-		if (!put_name(r, rdata, NULL))
+		if (!reply_put_name(r, rdata, NULL))
 			return false;
 		rdata += name_length(rdata);
 	}
@@ -240,7 +108,8 @@ static bool copy_set(struct reply *r, const struct rrset *set, unsigned first)
 	if (set->length > (size_t)(r->end - r->at))
 		return false;
 	memcpy(r->at, middle, tail);
-	memcpy(r->at + tail, set->wire, set->length - tail);
+	if (tail < set->length)
+		memcpy(r->at + tail, set->wire, set->length - tail);
 	r->at += set->length;
 	return true;
 }
@@ -248,11 +117,14 @@ static bool copy_set(struct reply *r, const struct rrset *set, unsigned first)
 bool reply_add(struct reply *r, enum section s, const struct rrset *set, const struct owner *owner,
 	unsigned first)
 {
-	struct rdata_names names = rdata_names(set->type);
+	bool address = set->type == TYPE_A || set->type == TYPE_AAAA;
+	struct rdata_names names = {.count = 0};
 	struct owner whose = *owner;
 	uint8_t *start = r->at;
 	const uint8_t *wire;
 
+	if (!address)
+		names = rdata_names(set->type);
 	if (whose.at == OWNER_QUESTION && !names.compressible) {
 		if (!copy_set(r, set, first))
 			return false;
@@ -279,7 +151,7 @@ bool reply_add_record(struct reply *r, enum section s, const struct owner *owner
 	struct owner whose = *owner;
 	uint8_t *start = r->at;
 
-	if (!put_owner(r, &whose) || RECORD_FIXED_SIZE + length > (size_t)(r->end - r->at)) {
+	if (!reply_put_owner(r, &whose) || RECORD_FIXED_SIZE + length > (size_t)(r->end - r->at)) {
 		r->at = start;
 		return false;
 	}
@@ -301,7 +173,7 @@ bool reply_add_cname(struct reply *r, const struct owner *owner, uint32_t ttl_s,
 	if (!reply_add_record(r, SECTION_ANSWER, owner, TYPE_CNAME, ttl_s, "", 0))
 		return false;
 	head = r->at - 2;
-	if (!put_name(r, target, target_at)) {
+	if (!reply_put_name(r, target, target_at)) {
 		r->at = start;
 		r->count[SECTION_ANSWER]--;
 		return false;
@@ -310,18 +182,38 @@ bool reply_add_cname(struct reply *r, const struct owner *owner, uint32_t ttl_s,
 	return true;
 }
 
-void reply_cap_soa(uint8_t *start, uint32_t ttl_s)
+bool reply_add_soa(
+	struct reply *r, const struct rrset *soa, const struct owner *apex, uint32_t cap_s)
 {
-	uint8_t *p = start, *minimum;
+	const uint8_t *rdata = soa->wire + RECORD_HEAD_SIZE;
+	size_t apex_length = name_length(apex->wire);
+	struct owner whose = *apex;
+	uint8_t *start = r->at, *head;
 
-	while (*p != 0 && *p < 0xc0)
-		p += 1u + *p;
-	p += *p == 0 ? 1 : 2;
-	minimum = p + RECORD_FIXED_SIZE + load_u16(p + 8) - 4;
-	if (load_u32(p + 4) > ttl_s)
-		store_u32(p + 4, ttl_s);
-	if (load_u32(minimum) > ttl_s)
-		store_u32(minimum, ttl_s);
+	if (!reply_put_owner(r, &whose) || r->end - r->at < (ptrdiff_t)RECORD_FIXED_SIZE)
+		goto full;
+	head = r->at;
+	memcpy(head, soa->wire + 2, RECORD_FIXED_SIZE);
+	r->at += RECORD_FIXED_SIZE;
+	for (unsigned i = 0; i < 2; i++) { /* primary server, mailbox */
+		if (!reply_put_below(r, rdata, &whose, apex_length))
+			goto full;
+		rdata += name_length(rdata);
+	}
+	if (r->end - r->at < (ptrdiff_t)SOA_TAIL_SIZE)
+		goto full;
+	memcpy(r->at, rdata, SOA_TAIL_SIZE);
+	if (load_u32(head + 4) > cap_s)
+		store_u32(head + 4, cap_s);
+	if (load_u32(r->at + SOA_TAIL_SIZE - 4) > cap_s)
+		store_u32(r->at + SOA_TAIL_SIZE - 4, cap_s);
+	r->at += SOA_TAIL_SIZE;
+	store_u16(head + 8, (uint16_t)(r->at - head - RECORD_FIXED_SIZE));
+	r->count[SECTION_AUTHORITY]++;
+	return true;
+full:
+	r->at = start;
+	return false;
 }
 
 /* ---- the whole ---- */
@@ -357,14 +249,13 @@ static uint8_t *put_subnet(uint8_t *p, const struct reply *r)
 static void put_opt(struct reply *r, uint8_t *limit)
 {
 	const struct query *q = r->query;
+	static const uint8_t plain[OPT_SIZE] = {
+		0, 0, TYPE_OPT, UDP_PAYLOAD_MAX >> 8, UDP_PAYLOAD_MAX & 255};
 	uint8_t *p = r->at, *options = p + OPT_SIZE;
 
-	p[0] = 0;
-	store_u16(p + 1, TYPE_OPT);
-	store_u16(p + 3, UDP_PAYLOAD_MAX);
+	memcpy(p, plain, OPT_SIZE); /* version 0, no flags, no options */
 	p[5] = (uint8_t)(r->rcode >> 4);
-	p[6] = 0; /* version */
-	store_u16(p + 7, q->dnssec_ok ? 0x8000u : 0);
+	p[7] = q->dnssec_ok ? 0x80 : 0;
 	if (q->has_subnet)
 		options = put_subnet(options, r);
 	if (r->ede_code >= 0) {
@@ -423,7 +314,6 @@ size_t reply_end(struct reply *r)
 		flags |= FLAG_AA;
 	if (r->truncated)
 		flags |= FLAG_TC;
-	store_u16(base, q->id);
 	store_u16(base + 2, flags);
 	store_u16(base + 4, q->question_size > 0);
 	store_u16(base + 6, r->count[SECTION_ANSWER]);

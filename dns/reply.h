@@ -6,8 +6,7 @@
  *
  * Records are written straight into the caller's buffer, RRset after RRset in section order; an RRset that does not fit is
  * taken back whole. Zone data comes as ready wire whose owner points at the question (zones/zone.h), so the common answer
- * is one memcpy. Names are compressed through a small direct-mapped table of suffixes already written: a lost slot costs
- * octets, never correctness, and work is bounded by the labels written. Nothing here allocates or fails: what
+ * is one memcpy. Names are compressed in dns/reply_names.c. Nothing here allocates or fails: what
  * does not fit is said by the return value.
  */
 #ifndef DNS_REPLY_H
@@ -68,8 +67,10 @@ bool reply_add_record(struct reply *r, enum section s, const struct owner *owner
 bool reply_add_cname(struct reply *r, const struct owner *owner, uint32_t ttl_s,
 	const uint8_t *target, uint16_t *target_at);
 
-/* Lower the TTL of the record written last, an SOA, and its minimum to at most ttl_s. `start` is where it starts. */
-void reply_cap_soa(uint8_t *start, uint32_t ttl_s);
+/* Add the SOA of a negative answer, an rrset of one, for `apex`; its TTL and its minimum are at most cap_s (UINT32_MAX: as
+ * they are). `apex->wire` is lower-cased: names that end in it are compressed without a search. */
+bool reply_add_soa(
+	struct reply *r, const struct rrset *soa, const struct owner *apex, uint32_t cap_s);
 
 /* Take everything back: rcode with an empty body. */
 void reply_empty(struct reply *r, enum rcode rcode);
