@@ -4,6 +4,7 @@
 #include "conf/schema.h"
 #include "conf/value.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static const char introduction[] =
@@ -96,10 +97,10 @@ static void add_type(const struct schema_key *key, struct text *out)
 	case SHAPE_VALUE: text_puts(out, value_type_name(key->type)); break;
 	case SHAPE_LIST:
 		if (key->at_least == key->at_most)
-			text_printf(out, "list of %zu ", key->at_least);
+			text_printf(
+				out, "list of %zu %s", key->at_least, value_type_name(key->type));
 		else
-			text_puts(out, "one or a list of ");
-		text_puts(out, value_type_name(key->type));
+			text_printf(out, "%s, or a list of them", value_type_name(key->type));
 		break;
 	case SHAPE_MAP: text_puts(out, "keys"); break;
 	case SHAPE_NAMES: text_printf(out, "%s → …", value_type_name(key->type)); break;
@@ -126,9 +127,13 @@ static void add_range(const struct schema_key *key, struct text *out)
 
 	if (key->type != TYPE_NONE)
 		value_range(key, out);
-	if (key->at_most > 0 && key->at_least != key->at_most)
-		text_printf(out, "%s%zu to %zu entries", out->length > before ? "; " : "",
-			key->at_least, key->at_most);
+	if (key->at_most == 0 || key->at_least == key->at_most)
+		return;
+	text_puts(out, out->length > before ? "; " : "");
+	if (key->at_least > 0)
+		text_printf(out, "%zu to %zu entries", key->at_least, key->at_most);
+	else
+		text_printf(out, "at most %zu entries", key->at_most);
 }
 
 /* Rows that say something of their own: not the `*` between a container and its keys. */
@@ -162,6 +167,23 @@ static void print_types(struct text *out)
 		out, "\nWhere a list is taken, one value needs no brackets: `steer: weighted`.\n");
 }
 
+/* A link to the key's section, whose anchor is its heading in lower case without punctuation. */
+static void add_link(const struct schema_key *key, struct text *out)
+{
+	struct text path = {0};
+
+	schema_path(key, &path);
+	text_printf(out, "[`%s`](#", path.data != NULL ? path.data : "");
+	for (size_t i = 0; i < path.length; i++) {
+		char c = (char)tolower((unsigned char)path.data[i]);
+
+		if (isalnum((unsigned char)c) || c == '_')
+			text_add(out, &c, 1);
+	}
+	text_puts(out, ")");
+	text_free(&path);
+}
+
 static void print_table(struct text *out)
 {
 	text_puts(out, "\n## All keys\n\n`NAME` and `NETWORK` stand for what you write there, `[]` "
@@ -172,14 +194,22 @@ static void print_table(struct text *out)
 
 		if (!is_shown(key) || is_empty(key) || key->shape == SHAPE_MAP)
 			continue;
-		text_puts(out, "| `");
-		schema_path(key, out);
-		text_puts(out, "` | ");
+		text_puts(out, "| ");
+		add_link(key, out);
+		text_puts(out, " | ");
 		add_type(key, out);
 		text_puts(out, " | ");
 		add_default(key, out);
 		text_puts(out, " |\n");
 	}
+}
+
+static void print_words(const struct schema_key *key, struct text *out)
+{
+	text_puts(out, "- Words:\n");
+	for (const struct schema_word *w = key->words; w->name != NULL; w++)
+		if (w->help != NULL)
+			text_printf(out, "  - `%s`: %s\n", w->name, w->help);
 }
 
 static void print_key(const struct schema_key *key, struct text *out)
@@ -201,9 +231,7 @@ static void print_key(const struct schema_key *key, struct text *out)
 	add_default(key, out);
 	text_puts(out, "\n");
 	if (key->type == TYPE_WORD)
-		for (const struct schema_word *w = key->words; w->name != NULL; w++)
-			if (w->help != NULL)
-				text_printf(out, "- `%s`: %s\n", w->name, w->help);
+		print_words(key, out);
 	text_free(&range);
 }
 
