@@ -167,8 +167,10 @@ static int timer_changed(CURLM *multi, long timeout_ms, void *arg)
 
 	(void)multi;
 	if (timeout_ms < 0)
-		return evtimer_del(&http->timer);
-	return evtimer_add(&http->timer, &after);
+		(void)evtimer_del(&http->timer);
+	else
+		(void)evtimer_add(&http->timer, &after);
+	return 0; /* -1 would make the multi handle useless for good */
 }
 
 /* libcurl calls this with CURL_POLL_REMOVE before it closes a socket. */
@@ -180,6 +182,8 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 
 	if (h == NULL) {
 		(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&h);
+		if (h == NULL) /* a handle of libcurl's own: no probe of ours */
+			return 0;
 		(void)curl_multi_assign(http->multi, fd, h);
 	}
 	if (h->watched)
