@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* Countries by continent, as GeoNames and MaxMind assign them (transcontinental ones count where their capital lies). */
+/* Countries by continent, as GeoNames and MaxMind assign them (transcontinental ones count where
+ * their capital lies). */
 static const struct {
 	char continent[3];
 	const char *countries; /* in fields of three */
@@ -24,16 +25,17 @@ static const struct {
 	{"SA", "AR BO BR CL CO EC FK GF GY PE PY SR UY VE "},
 };
 
-static int letter(char c)
+/* 0..25; 26 for anything else. */
+static unsigned letter(char c)
 {
 	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	return c >= 'a' && c <= 'z' ? c - 'a' : -1;
+		return (unsigned)(c - 'A');
+	return c >= 'a' && c <= 'z' ? (unsigned)(c - 'a') : 26;
 }
 
 uint16_t code_number(const char *text, size_t length)
 {
-	if (length != 2 || letter(text[0]) < 0 || letter(text[1]) < 0)
+	if (length != 2 || letter(text[0]) == 26 || letter(text[1]) == 26)
 		return CODE_NONE;
 	return (uint16_t)(letter(text[0]) * 26 + letter(text[1]));
 }

@@ -1,8 +1,8 @@
 /*
  * Country and continent codes, and which region serves which.
  *
- * Codes are two letters, as in ISO 3166-1 and in every database; here they are numbers 0..675, so that a rule is found by
- * one array read.
+ * Codes are two letters, as in ISO 3166-1 and in every database; here they are numbers 0..675, so
+ * that a rule is found by one array read.
  */
 #ifndef GEO_CODES_H
 #define GEO_CODES_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CODE_COUNT (26 * 26)
+#define CODE_COUNT 676u /* 26 letters squared */
 #define CODE_NONE  UINT16_MAX
 
 /* "GB" or "gb" to its number; CODE_NONE when it is not two letters. */

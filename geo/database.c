@@ -5,8 +5,8 @@
  *   IPinfo           country, continent (two letters), or country_code, continent_code beside names
  *   flat             country_code, continent_code
  *
- * They do not contradict each other, so each record is read for all of them. A database of millions of networks
- * has far fewer records: the decision is remembered by the record's offset.
+ * They do not contradict each other, so each record is read for all of them. A database of millions
+ * of networks has far fewer records: the decision is remembered by the record's offset.
  */
 #include "geo/database.h"
 
@@ -214,9 +214,10 @@ static int append_leaf(struct walk *w, const struct pending *p, struct ranges *o
 	return 0;
 }
 
-/* Walk all addresses of a family of `bits` below `root`, in order. `skip`: a node to leave out, or -1. */
-static int walk_tree(struct walk *w, uint32_t root, unsigned bits, int64_t skip,
-	struct ranges *out, struct err *e)
+/* Walk all addresses of a family of `bits` below `root`, in order. `skip`: a node to leave out,
+ * or -1. */
+static int walk_tree(struct walk *w, uint32_t root, unsigned bits, int64_t skip, struct ranges *out,
+	struct err *e)
 {
 	struct pending stack[129]; /* one right-hand sibling a level, and the root */
 	size_t depth = 0;
@@ -254,7 +255,8 @@ static int walk_tree(struct walk *w, uint32_t root, unsigned bits, int64_t skip,
 	return 0;
 }
 
-/* ::/96 of an IPv6 tree is where IPv4 lives; a tree that ends before says one thing of all of IPv4. */
+/* ::/96 of an IPv6 tree is where IPv4 lives; a tree that ends before says one thing of all of
+ * IPv4. */
 static uint32_t find_ipv4(const struct mmdb *db)
 {
 	uint32_t record = 0;

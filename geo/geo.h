@@ -1,14 +1,16 @@
 /*
  * Geo: which region serves a client, and how far around the client that holds.
  *
- * At load every source of knowledge (the operator's `networks`, then databases in MaxMind's format, then
- * `default`) is reduced to one decision per address, the index of the client's home region, neighbours
- * with the same decision are merged, and the result is a sorted table of ranges under a 64 Ki first level. A
- * lookup is two array reads and a short binary search; it never touches a database.
+ * At load every source of knowledge (the operator's `networks`, then databases in MaxMind's format,
+ * then `default`) is reduced to one decision per address, the index of the client's home region,
+ * neighbours with the same decision are merged, and the result is a sorted table of ranges under a
+ * 64 Ki first level. A lookup is two array reads and a short binary search; it never touches a
+ * database.
  *
- * The order of all regions for a client is a function of its home region alone (geo_region_order), so the
- * table needs nothing else. The scope of an answer is the shortest prefix around the client that lies inside its
- * merged range: every client in it gets the same home region, hence the same order (RFC 7871, 7.2.1).
+ * The order of all regions for a client is a function of its home region alone (geo_region_order),
+ * so the table needs nothing else. The scope of an answer is the shortest prefix around the client
+ * that lies inside its merged range: every client in it gets the same home region, hence the same
+ * order (RFC 7871, 7.2.1).
  */
 #ifndef GEO_GEO_H
 #define GEO_GEO_H
@@ -23,10 +25,9 @@
 struct geo_table; /* immutable; shared by threads */
 
 struct geo_answer {
-	uint16_t
-		region; /* home region, or CONF_NONE: no rule serves this client and there is no default */
-	uint8_t scope; /* prefix length 0..32 or 0..128; exact, of data and configuration only */
-	bool known; /* false: a special-purpose address (RFC 6890) that no `networks` entry covers */
+	uint16_t region; /* home region, or CONF_NONE: no rule serves it and there is no default */
+	uint8_t scope;   /* prefix length 0..32 or 0..128; exact, of data and configuration only */
+	bool known;      /* false: special-purpose (RFC 6890), and no `networks` entry covers it */
 };
 
 /* One database as loaded, for events and `status`. */
@@ -37,7 +38,8 @@ struct geo_database {
 	uint32_t networks; /* records walked */
 };
 
-/* A database file's content in memory: read whole by the caller (never mapped: truncation is SIGBUS). */
+/* A database file's content in memory: read whole by the caller (never mapped: truncation is
+ * SIGBUS). */
 struct geo_source {
 	const char *path; /* for messages */
 	const void *data;
@@ -45,9 +47,9 @@ struct geo_source {
 };
 
 /*
- * Build the table. `sources` in order of precedence (the first that knows an address decides).
- * A database that cannot be opened or walked whole is an error: -1 with `e` naming it, nothing built. `info`
- * (may be NULL) has room for source_count entries. Free with geo_free().
+ * Build the table. `sources` in order of precedence (the first that knows an address decides). A
+ * database that cannot be opened or walked whole is an error: -1 with `e` naming it, nothing built.
+ * `info` (may be NULL) has room for source_count entries. Free with geo_free().
  */
 int geo_build(const struct conf *c, const struct geo_source *sources, size_t source_count,
 	struct geo_table **out, struct geo_database *info, struct err *e);
@@ -59,9 +61,9 @@ size_t geo_memory(const struct geo_table *t);
 struct geo_answer geo_lookup(const struct geo_table *t, const struct addr *client);
 
 /*
- * All regions in order of closeness for clients of home region `home` (CONF_NONE: file order): `home`
- * first, then those with `at` by great-circle distance from home's `at`, then the rest in file order.
- * Borrowed from `t`; conf->region_count entries.
+ * All regions in order of closeness for clients of home region `home` (CONF_NONE: file order):
+ * `home` first, then those with `at` by great-circle distance from home's `at`, then the rest in
+ * file order. Borrowed from `t`; conf->region_count entries.
  */
 const uint16_t *geo_region_order(const struct geo_table *t, uint16_t home);
 

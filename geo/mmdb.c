@@ -5,7 +5,8 @@
 static const uint8_t marker[] = {
 	0xab, 0xcd, 0xef, 'M', 'a', 'x', 'M', 'i', 'n', 'd', '.', 'c', 'o', 'm'};
 
-/* Values looked at in the whole file: records are read once each, what they share by pointers is read anew for each. */
+/* Values looked at in the whole file: records are read once each, what they share by pointers is
+ * read anew for each. */
 #define STEPS_PER_OCTET 8u
 #define STEPS_AT_LEAST  1000000u
 
@@ -57,6 +58,7 @@ static bool read_header(struct mmdb_section *s, uint32_t offset, struct header *
 	uint8_t control;
 	unsigned extra;
 
+	*h = (struct header){0};
 	if (s->steps_left == 0 || !has(s, at, 1))
 		return false;
 	s->steps_left--;
@@ -81,7 +83,8 @@ static bool read_header(struct mmdb_section *s, uint32_t offset, struct header *
 	return true;
 }
 
-/* Octets of content of a value that is neither map, array nor pointer; false when the type is unknown or the size wrong. */
+/* Octets of content of a value that is neither map, array nor pointer; false when the type is
+ * unknown or the size wrong. */
 static bool content_length(const struct mmdb_section *s, const struct header *h, uint32_t *length)
 {
 	uint32_t most = UINT32_MAX, least = 0;
@@ -309,13 +312,13 @@ uint32_t mmdb_record(const struct mmdb *m, uint32_t node, unsigned bit)
 	const uint8_t *p = m->tree + (size_t)node * (m->record_size / 4);
 
 	switch (m->record_size) {
-	case 24: return take(p + 3 * bit, 3);
+	case 24: return take(p + (size_t)3 * bit, 3);
 	case 28:
 		if (bit == 0)
 			return (uint32_t)(p[3] >> 4) << 24 | take(p, 3);
 		return take(p + 3, 4) & 0x0fffffffu;
 	}
-	return take(p + 4 * bit, 4);
+	return take(p + (size_t)4 * bit, 4);
 }
 
 enum mmdb_record_kind mmdb_record_kind(const struct mmdb *m, uint32_t record)

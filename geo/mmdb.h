@@ -1,12 +1,14 @@
 /*
  * MaxMind DB files in memory (format 2.0): metadata, search tree, data.
  *
- *   [ search tree: node_count nodes of two records ][ 16 zeros ][ data section ][ "\xab\xcd\xefMaxMind.com" ][ metadata ]
+ *   [ search tree: node_count nodes of two records ][ 16 zeros ][ data section ]
+ *   [ "\xab\xcd\xefMaxMind.com" ][ metadata ]
  *
- * Why not libmaxminddb: version 1.7.1 skips values by recursion without a limit, so that a 6 MB file with nested arrays
- * in front of the wanted key kills the process in MMDB_get_value(); it opens files only by path, maps them
- * (truncation is SIGBUS) and validates nothing. This reader takes memory, checks each octet it touches against the section's
- * end, recurses nowhere and counts its steps. The tests compare it with libmaxminddb on good files.
+ * Why not libmaxminddb: version 1.7.1 skips values by recursion without a limit, so that a 6 MB
+ * file with nested arrays in front of the wanted key kills the process in MMDB_get_value(); it
+ * opens files only by path, maps them (truncation is SIGBUS) and validates nothing. This reader
+ * takes memory, checks each octet it touches against the section's end, recurses nowhere and counts
+ * its steps. The tests compare it with libmaxminddb on good files.
  */
 #ifndef GEO_MMDB_H
 #define GEO_MMDB_H
@@ -26,8 +28,7 @@
 struct mmdb_section {
 	const uint8_t *data;
 	size_t length;
-	uint64_t
-		steps_left; /* values that may still be looked at: hostile files do not keep us busy */
+	uint64_t steps_left; /* values that may still be read: hostile files do not keep us busy */
 };
 
 struct mmdb {
@@ -76,8 +77,7 @@ struct mmdb_value {
 	enum mmdb_type type; /* never MMDB_POINTER: they are followed */
 	uint32_t size;       /* octets; entries of a map or an array; the value of a boolean */
 	uint32_t content;    /* offset of the first octet or entry */
-	uint32_t
-		next; /* offset behind it; of a map or an array: the same as `content` unless a pointer led there */
+	uint32_t next; /* behind it; of a map or an array: `content`, unless a pointer led there */
 };
 
 /* The value at `offset`, behind a pointer if one is there. False when it is broken. */

@@ -56,7 +56,7 @@ static int compare_rules(const void *left, const void *right)
 
 void ranges_from_rules(struct ranges *out, struct range_rule *rules, size_t count, uint128 last)
 {
-	const struct range_rule *open[NESTING_MAX]; /* prefixes around the current place */
+	const struct range_rule *open[NESTING_MAX] = {NULL}; /* prefixes around the current place */
 	size_t depth = 0;
 
 	qsort(rules, count, sizeof *rules, compare_rules);

@@ -1,12 +1,12 @@
 /*
  * Ranges: one decision for every address of a family, as a sorted list of where it changes.
  *
- *   start   0          10.0.0.0      11.0.0.0      81.2.69.0  ...      each holds up to the next start;
- *   value   HOLE       special       HOLE          london              the last one to the end of the family
+ *   start   0       10.0.0.0   11.0.0.0   81.2.69.0   81.2.70.0
+ *   value   HOLE    special    HOLE       london      HOLE        each holds up to the next start
  *
- * Every source of knowledge becomes one such list, and they are laid over each other, the strongest on top. Neighbours with
- * the same value are one range from the moment they are appended, so a database of millions of networks never
- * takes more memory than its decisions need.
+ * Every source of knowledge becomes one such list, and they are laid over each other, the strongest
+ * on top. Neighbours with the same value are one range from the moment they are appended, so a
+ * database of millions of networks never takes more memory than its decisions need.
  */
 #ifndef GEO_RANGES_H
 #define GEO_RANGES_H
@@ -43,8 +43,8 @@ struct range_rule {
 	uint16_t value;
 };
 
-/* The most specific rule wins, holes elsewhere, up to the family's last address. Sorts `rules`. They are prefixes: two
- * either nest or are disjoint. */
+/* The most specific rule wins, holes elsewhere, up to the family's last address. Sorts `rules`.
+ * They are prefixes: two either nest or are disjoint. */
 void ranges_from_rules(struct ranges *out, struct range_rule *rules, size_t count, uint128 last);
 
 /* `top` where it knows, `bottom` where it does not. `out` is neither of them. */

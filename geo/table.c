@@ -1,15 +1,17 @@
 /*
- * The table that is looked up: per family the sorted starts of ranges and their values, under a first
- * level that says which few ranges an address can lie in.
+ * The table that is looked up: per family the sorted starts of ranges and their values, under a
+ * first level that says which few ranges an address can lie in.
  *
  *   IPv4   65,536 slots: the first 16 bits
- *   IPv6   4,096 blocks (the first 12 bits), each with 2^bits slots of its own, about as many as ranges begin in it
+ *   IPv6   4,096 blocks (the first 12 bits), each with 2^bits slots of its own: as many as ranges
+ *          begin in it, or up to twice that
  *
  *   first[slot] ..= first[slot + 1]  ──▶  binary search for the last start <= address
  *
- * Allocated IPv6 space is crowded into few blocks: 64 Ki even slots over 2000::/3 left 11 steps of search (32 to 53 ns
- * on a country database), slots where the ranges are leave two or three. Tried and dropped as well: tries (three to five
- * dependent reads), and starts of IPv6 cut to 64 bits (databases have longer prefixes).
+ * Allocated IPv6 space is crowded into few blocks: 64 Ki even slots over 2000::/3 left 11 steps of
+ * search (32 to 53 ns on a country database), slots where the ranges are leave two or three. Tried
+ * and dropped as well: tries (three to five dependent reads), and starts of IPv6 cut to 64 bits
+ * (databases have longer prefixes).
  */
 #include "geo/table.h"
 
@@ -23,8 +25,7 @@
 #define IPV6_BITS_MAX 16u /* of one block's slots */
 
 struct table_ipv4 {
-	uint32_t *
-		first; /* [IPV4_SLOTS + 1] the range that holds a slot's first address; the last one */
+	uint32_t *first; /* [IPV4_SLOTS + 1] range of a slot's first address; the last range */
 	uint32_t *start;
 	uint16_t *value;
 	uint32_t count;
@@ -303,7 +304,8 @@ static int max(int a, int b)
 	return a > b ? a : b;
 }
 
-/* The shortest prefix around an address that leaves out another one: a bit longer than what they have in common. */
+/* The shortest prefix around an address that leaves out another one: a bit longer than what they
+ * have in common. */
 static int apart_ipv4(uint32_t a, uint32_t other)
 {
 	return __builtin_clz(a ^ other) + 1;

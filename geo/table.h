@@ -4,7 +4,8 @@
 
 #include "geo/database.h"
 
-/* Lay `networks`, special blocks, the databases in order of precedence and `default` over each other and pack them. */
+/* Lay `networks`, special blocks, the databases in order of precedence and `default` over each
+ * other and pack them. */
 int table_build(const struct conf *c, const struct code_rules *rules,
 	const struct database_ranges *databases, size_t count, struct geo_table **out,
 	struct err *e);

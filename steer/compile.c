@@ -1,8 +1,9 @@
 /*
  * From a configuration's pools to plans (steer/plan.h).
  *
- * For each pool its endpoints are sorted into cells, and for each home region the cells by the ranks that the pool's
- * tier makers give them. Pools that do not use the client have one row for all. Nothing here runs while serving.
+ * For each pool its endpoints are sorted into cells, and for each home region the cells by the
+ * ranks that the pool's tier makers give them. Pools that do not use the client have one row for
+ * all. Nothing here runs while serving.
  */
 #include "geo/order.h"
 #include "steer/plan.h"
@@ -113,7 +114,7 @@ static int fill_order(struct builder *b, const struct conf_pool *pool, const str
 	struct steer_plan *plan)
 {
 	size_t regions = b->s->conf->region_count, n = plan->cell_count;
-	struct ranked *ranked = calloc(n, sizeof *ranked);
+	struct ranked *ranked = calloc(n + 1, sizeof *ranked);
 	uint16_t *order;
 
 	plan->rows = uses(pool, true) ? (uint32_t)regions + 1 : 1;
@@ -157,7 +158,7 @@ static int build_plan(struct builder *b, const struct conf_pool *pool, bool by_r
 	struct steer_plan *plan)
 {
 	uint32_t count = pool->endpoint_count;
-	struct item *items = calloc(2 * (size_t)count, sizeof *items);
+	struct item *items = calloc(2 * (size_t)count + 1, sizeof *items);
 	bool by_tier = uses(pool, false);
 	int rc = -1;
 
@@ -219,8 +220,8 @@ static int compile_pool(struct builder *b, size_t index)
 	return build_plan(b, pool, true, false, &out->region);
 }
 
-/* The scope of a chain is that of its longest link, whether or not a fallback is in force. A link without the asked
- * family ends the chain. */
+/* The scope of a chain is that of its longest link, whether or not a fallback is in force. A
+ * link without the asked family ends the chain. */
 static void join_chains(struct steering *s)
 {
 	for (size_t i = 0; i < s->conf->pool_count; i++)

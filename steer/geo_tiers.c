@@ -1,5 +1,5 @@
-/* `geo`: one tier a region, in the order of closeness to the client's home region (geo/order.h). Endpoints without
- * a region are everyone's last resort. */
+/* `geo`: one tier a region, in the order of closeness to the client's home region (geo/order.h).
+ * Endpoints without a region are everyone's last resort. */
 #include "steer/policy.h"
 
 static uint32_t rank_by_region(const struct tier_place *place)

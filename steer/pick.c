@@ -1,14 +1,14 @@
 /*
- * The pipeline's driver: gather candidates tier by tier, let the selector choose; when nothing serves, do what
- * when_all_down says.
+ * The pipeline's driver: gather candidates tier by tier, let the selector choose; when nothing
+ * serves, do what when_all_down says.
  *
- *   pool ──▶ cells of the client's home region, nearest first ──▶ candidates ──▶ selector ──▶ pick
- *              stop at the first cell that brings them to min_serving        │ none
- *                                                                            ▼
- *              all endpoints as if serving · last good ones · nothing · refuse · the next pool
+ *   pool ──▶ cells of the client's home region, nearest first ──▶ candidates ──▶ selector
+ *              stop at the first cell that brings them to min_serving  │ none
+ *                                                                      ▼
+ *            all as if serving · last good ones · nothing · refuse · the next pool
  *
- * The scope never looks at the view, only at what was compiled: a resolver that caches two answers for overlapping
- * prefixes would mix them up (RFC 7871, 7.2.1).
+ * The scope never looks at the view, only at what was compiled: a resolver that caches two answers
+ * for overlapping prefixes would mix them up (RFC 7871, 7.2.1).
  */
 #include "steer/plan.h"
 
@@ -30,7 +30,7 @@ struct search {
 	uint8_t good_bit; /* LAST_GOOD_POOL or LAST_GOOD_REGION */
 	uint64_t
 		doubt_until_ms; /* the earliest of what was looked at in this pool, or UINT64_MAX */
-	struct candidates found;
+	struct candidates *found;
 };
 
 static bool is_excluded(const struct pick_request *request, uint32_t endpoint)
@@ -62,7 +62,7 @@ static inline void consider(
 {
 	unsigned family = s->lane == LANE_IPV6 ? 1 : 0;
 	bool counts = address_counts(s, gather, endpoint, family);
-	struct candidates *c = &s->found;
+	struct candidates *c = s->found;
 	uint16_t weight;
 
 	if (s->lane == LANE_EITHER && address_counts(s, gather, endpoint, 1)) {
@@ -84,9 +84,9 @@ static void gather_cells(struct search *s, const struct walk *walk, enum gather 
 	const uint32_t *first = walk->plan->first[s->lane];
 	const uint32_t *member = walk->plan->member[s->lane];
 
-	s->found.count = 0;
-	s->found.total_weight = 0;
-	for (uint32_t i = 0; i < walk->count && s->found.count < enough; i++) {
+	s->found->count = 0;
+	s->found->total_weight = 0;
+	for (uint32_t i = 0; i < walk->count && s->found->count < enough; i++) {
 		uint32_t cell = walk->list != NULL ? walk->list[i] : walk->first + i;
 
 		for (uint32_t m = first[cell]; m < first[cell + 1]; m++)
@@ -101,9 +101,9 @@ static bool gather(
 	uint32_t enough = pool->conf->min_serving;
 
 	gather_cells(s, walk, kind, !pool->selector->by_weight, enough);
-	if (s->found.count == 0 && pool->selector->by_weight)
+	if (s->found->count == 0 && pool->selector->by_weight)
 		gather_cells(s, walk, kind, true, enough);
-	return s->found.count > 0;
+	return s->found->count > 0;
 }
 
 /* The pool's ttl; in doubt, what is left until a streak can end, rounded up, at least ttl_min. */
@@ -139,7 +139,7 @@ static struct walk walk_of(const struct steering *s, const struct steer_pool *po
 	return walk;
 }
 
-static void choose(struct search *s, const struct steer_pool *pool, uint32_t *cursor,
+static void choose(const struct search *s, const struct steer_pool *pool, uint32_t *cursor,
 	struct rng *rng, struct pick *out)
 {
 	uint16_t want = s->request->want != 0 ? s->request->want : pool->conf->answers;
@@ -147,7 +147,7 @@ static void choose(struct search *s, const struct steer_pool *pool, uint32_t *cu
 	if (want > PICK_MAX)
 		want = PICK_MAX;
 	out->kind = PICK_OK;
-	out->count = pool->selector->choose(&s->found, want, cursor, rng, out->endpoint);
+	out->count = pool->selector->choose(s->found, want, cursor, rng, out->endpoint);
 }
 
 /* What when_all_down finds in the pool itself; false when it holds nothing for this client. */
@@ -172,7 +172,8 @@ static void set_lower(uint32_t *value, uint32_t limit)
 		*value = limit;
 }
 
-/* The client's place matters to the pool itself only when all of it may answer, to its fallbacks always. */
+/* The client's place matters to the pool itself only when all of it may answer, to its fallbacks
+ * always. */
 static uint8_t scope_of(const struct steering *s, const struct steer_pool *pool,
 	const struct pick_request *request, enum lane lane, const struct client *client)
 {
@@ -184,6 +185,33 @@ static uint8_t scope_of(const struct steering *s, const struct steer_pool *pool,
 	return pool->client_matters[lane] ? client->geo.scope : 0;
 }
 
+/* One link of the chain: fill s->found with what may answer, lower the TTL by what is in doubt. */
+static bool gather_in_pool(struct search *s, const struct steer_pool *pool, const struct walk *walk,
+	uint64_t now_ms, struct pick *out)
+{
+	bool found;
+
+	s->doubt_until_ms = UINT64_MAX;
+	found = gather(s, pool, walk, GATHER_SERVING);
+	set_lower(&out->ttl_s, doubtful_ttl(pool->conf, s->doubt_until_ms, now_ms));
+	if (found)
+		return true;
+	out->degraded = true;
+	return gather_all_down(s, pool, walk);
+}
+
+/* What an answer without endpoints says. */
+static void set_empty(struct pick *out, const struct pick_request *request, uint32_t ttl_s)
+{
+	out->kind = PICK_NO_DATA;
+	out->degraded = false;
+	out->fixed = false;
+	out->pool = request->pool;
+	out->count = 0;
+	out->ttl_s = ttl_s;
+	out->scope = 0;
+}
+
 void steer_pick(const struct steering *s, const struct view *view,
 	const struct pick_request *request, const struct client *client, uint64_t now_ms,
 	uint32_t *cursor, struct rng *rng, struct pick *out)
@@ -191,46 +219,39 @@ void steer_pick(const struct steering *s, const struct view *view,
 	const struct steer_pool *pool = &s->pools[request->pool];
 	uint16_t region = request->region;
 	uint32_t ttl_min_s = pool->conf->ttl_min_s;
-	struct search search;
+	struct candidates
+		found; /* filled by gather_cells(); too large to be cleared for every pick */
+	struct search search = {
+		.view = view,
+		.request = request,
+		.lane = lane_of_family(request->family),
+		.good_bit = region == CONF_NONE ? LAST_GOOD_POOL : LAST_GOOD_REGION,
+		.found = &found,
+	};
 
-	search.view = view;
-	search.request = request;
-	search.lane = lane_of_family(request->family);
-	out->kind = PICK_NO_DATA;
-	out->degraded = false;
-	out->pool = request->pool;
-	out->count = 0;
-	out->ttl_s = pool->conf->ttl_s;
-	out->scope = 0;
-	out->fixed = !steer_has_family(s, request->pool, region, request->family);
-	if (out->fixed)
+	set_empty(out, request, pool->conf->ttl_s);
+	if (!steer_has_family(s, request->pool, region, request->family)) {
+		out->fixed = true;
 		return;
+	}
 	out->scope = scope_of(s, pool, request, search.lane, client);
 	/* conf refuses cycles; the bound holds even without it */
 	for (size_t link = 0; link <= s->conf->pool_count; link++) {
 		struct walk walk = walk_of(s, pool, region, client);
-		bool found;
 
-		search.doubt_until_ms = UINT64_MAX;
-		search.good_bit = region == CONF_NONE ? LAST_GOOD_POOL : LAST_GOOD_REGION;
-		found = gather(&search, pool, &walk, GATHER_SERVING);
-		set_lower(&out->ttl_s, doubtful_ttl(pool->conf, search.doubt_until_ms, now_ms));
-		set_lower(&ttl_min_s, pool->conf->ttl_min_s);
-		if (!found) {
-			out->degraded = true;
-			found = gather_all_down(&search, pool, &walk);
-		}
-		if (found) {
+		if (gather_in_pool(&search, pool, &walk, now_ms, out)) {
 			choose(&search, pool, &cursor[out->pool], rng, out);
 			return;
 		}
+		set_lower(&ttl_min_s, pool->conf->ttl_min_s);
 		if (pool->conf->when_all_down != ALL_DOWN_POOL)
 			break;
 		out->pool = pool->conf->fallback_pool;
 		pool = &s->pools[out->pool];
 		region = CONF_NONE;
+		search.good_bit = LAST_GOOD_POOL;
 		if (!pool->has[search.lane])
-			break; /* no data of this family for anyone, whatever its when_all_down says */
+			break; /* no data of this family for anyone, not "all down" */
 	}
 	if (pool->conf->when_all_down == ALL_DOWN_REFUSE && pool->has[search.lane])
 		out->kind = PICK_REFUSE;

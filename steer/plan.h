@@ -1,16 +1,18 @@
 /*
  * What steer_compile() makes of a pool, and steer_pick() walks. Internal to steer/.
  *
- * A cell is a set of endpoints that no tier maker of the pool can tell apart: the same region (when it matters)
- * and the same tier (when `failover` is used). For every home region the plan has the cells sorted, nearest first:
+ * A cell is a set of endpoints that no tier maker of the pool can tell apart: the same region (when
+ * it matters) and the same tier (when `failover` is used). For every home region the plan has the
+ * cells sorted, nearest first:
  *
- *   order   home 0:  [london/1] [newyork/1] [singapore/1]       a row of cell numbers per home region,
- *           home 1:  [newyork/1] [london/1] [singapore/1]       and one for "no home"
+ *   order   home 0:  [london/1] [newyork/1] [singapore/1]     a row of cell numbers per home
+ *           home 1:  [newyork/1] [london/1] [singapore/1]     region, and one for "no home"
  *                        |
  *   member[lane][first[lane][cell] ...]                         its endpoints, in file order
  *
- * so that picking is a scan of short arrays. A lane is a family: 0 IPv4, 1 IPv6, 2 either (the balancer). A worst-case
- * configuration (every endpoint in its own cell, CONF_REGIONS_MAX regions) needs 34 MB for `order`; usual ones kilobytes.
+ * so that picking is a scan of short arrays. A lane is a family: 0 IPv4, 1 IPv6, 2 either (the
+ * balancer). A worst-case configuration (every endpoint in its own cell, CONF_REGIONS_MAX regions)
+ * needs 34 MB for `order`; usual ones kilobytes.
  */
 #ifndef STEER_PLAN_H
 #define STEER_PLAN_H
@@ -32,15 +34,15 @@ struct steer_plan {
 struct steer_pool {
 	const struct conf_pool *conf;
 	const struct policy *selector;
-	struct steer_plan all; /* for the whole pool */
-	struct steer_plan
-		region; /* for one of its regions: cells sorted by region, then by tier; no `order` */
-	bool has[LANE_COUNT]; /* owns an endpoint with an address of this family */
+	struct steer_plan all;    /* for the whole pool */
+	struct steer_plan region; /* for one region: cells sorted by region and tier; no `order` */
+	bool has[LANE_COUNT];     /* owns an endpoint with an address of this family */
 	/* The client's place can change what this pool, or a pool it falls back to, answers. */
 	bool client_matters[LANE_COUNT];
 };
 
-/* The cells of one region in pool->region: first and one past the last; an empty range when there is none. */
+/* The cells of one region in pool->region: first and one past the last; an empty range when
+ * there is none. */
 struct cell_range {
 	uint32_t first, end;
 };

@@ -1,9 +1,10 @@
 /*
  * Policies: what a word in a pool's `steer:` does. One table (policy.c), one file a policy.
  *
- * A tier maker says how near an endpoint is, by a rank; steer_compile() asks it once for every home region and sorts the
- * pool's endpoints by the ranks of all its tier makers, the first one first. So combined tier makers nest, and
- * picking never asks again. A selector chooses among the candidates of the tiers that won.
+ * A tier maker says how near an endpoint is, by a rank; steer_compile() asks it once for every home
+ * region and sorts the pool's endpoints by the ranks of all its tier makers, the first one first.
+ * So combined tier makers nest, and picking never asks again. A selector chooses among the
+ * candidates of the tiers that won.
  */
 #ifndef STEER_POLICY_H
 #define STEER_POLICY_H
@@ -21,8 +22,8 @@ struct tier_place {
 	uint16_t tier;               /* of the endpoint, for `failover` */
 };
 
-/* Endpoints that may be chosen: the nearest tier first, in file order within a tier. Fits any pool, so that picking
- * needs no memory but its stack. */
+/* Endpoints that may be chosen: the nearest tier first, in file order within a tier. Fits any
+ * pool, so that picking needs no memory but its stack. */
 struct candidates {
 	uint32_t count;
 	uint32_t total_weight;                 /* <= CONF_ENDPOINTS_MAX * CONF_WEIGHT_MAX < 2^32 */
@@ -40,9 +41,9 @@ struct policy {
 	bool by_tier;   /* rank() looks at tier */
 
 	/*
-	 * Selectors; NULL for tier makers. Puts up to `want` different endpoints into `out`, best first, and
-	 * returns how many: min(want, count). May reorder `c`.
-	 * cursor  the pool's rotation, advanced by one by those that use it
+	 * Selectors; NULL for tier makers. Puts up to `want` different endpoints into `out`, best
+	 * first, and returns how many: min(want, count). May reorder `c`. cursor  the pool's
+	 * rotation, advanced by one by those that use it
 	 */
 	uint16_t (*choose)(struct candidates *c, uint16_t want, uint32_t *cursor, struct rng *rng,
 		uint32_t *out);

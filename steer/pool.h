@@ -1,10 +1,10 @@
 /*
  * Steering: which endpoints of a pool does this client get?
  *
- * steer_compile() turns the configuration's pools into what steer_pick() walks: per pool its tier makers,
- * its selector and its endpoints grouped by region and by tier. Compiled once per generation and role,
- * immutable. steer_pick() is a pure function of (pool, view, client, time, cursor, random), the same for
- * DNS, balancer and `ask`.
+ * steer_compile() turns the configuration's pools into what steer_pick() walks: per pool its tier
+ * makers, its selector and its endpoints grouped by region and by tier. Compiled once per
+ * generation and role, immutable. steer_pick() is a pure function of (pool, view, client, time,
+ * cursor, random), the same for DNS, balancer and `ask`.
  */
 #ifndef STEER_POOL_H
 #define STEER_POOL_H
@@ -34,8 +34,8 @@ void steer_free(struct steering *s);
 struct client {
 	struct addr address;
 	struct geo_answer geo;
-	const uint16_t
-		*region_order; /* geo_region_order() of geo.region; conf->region_count entries */
+	/* geo_region_order() of geo.region, to show; steer_compile() has its own for picking */
+	const uint16_t *region_order;
 };
 
 struct pick_request {
@@ -56,13 +56,15 @@ enum pick_kind {
 struct pick {
 	enum pick_kind kind;
 	bool degraded; /* nothing served: when_all_down decided */
-	bool fixed; /* PICK_NO_DATA for everyone, always: the pool has no endpoint of this family (or region) */
+	bool fixed;    /* PICK_NO_DATA for everyone, always: no endpoint of this family here */
 	uint16_t pool; /* the pool that answered: differs from the request's after {pool: NAME} */
 	uint16_t count;
 	uint32_t endpoint[PICK_MAX]; /* conf->endpoints indexes, all different */
-	uint32_t
-		ttl_s; /* the pool's ttl, or less while a verdict used here is in doubt (DESIGN 7), >= ttl_min_s */
-	uint8_t scope; /* client-subnet prefix length; 0 when no step used the client; never depends on verdicts */
+	/* The pool's ttl (with {pool: NAME}: the lowest of the chain), or less while a verdict
+	 * used here is in doubt (DESIGN 7), at least ttl_min. An answer without endpoints that
+	 * is not `fixed`: at most ttl_min. */
+	uint32_t ttl_s;
+	uint8_t scope; /* client-subnet prefix length; 0: no step used the client. No verdict counts */
 };
 
 /*

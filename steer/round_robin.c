@@ -1,5 +1,5 @@
-/* `round_robin`: the next one of a fixed rotation for every answer; weights do not count. The cursor is each worker's
- * own, so the rotation is exact per worker and even over all. */
+/* `round_robin`: the next one of a fixed rotation for every answer; weights do not count. The
+ * cursor is each worker's own, so the rotation is exact per worker and even over all. */
 #include "steer/policy.h"
 
 static uint16_t choose_next(

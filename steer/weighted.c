@@ -1,9 +1,10 @@
 /*
- * `weighted`: drawn without replacement, each draw in proportion to the weights of those still there.
+ * `weighted`: drawn without replacement, each draw in proportion to the weights of those still
+ * there.
  *
- * A draw walks the candidates once, so an answer costs `want` walks: fine for tiers of tens, linear for larger
- * ones. Tried and dropped: alias tables per view (O(1) a draw), which cost more to rebuild at every
- * change of the board than they save at the sizes tiers have.
+ * A draw walks the candidates once, so an answer costs `want` walks: fine for tiers of tens, linear
+ * for larger ones. Tried and dropped: alias tables per view (O(1) a draw), which cost more to
+ * rebuild at every change of the board than they save at the sizes tiers have.
  */
 #include "steer/policy.h"
 

@@ -1,6 +1,6 @@
 /*
- * A database from anywhere: reading it must end, stay inside its octets and, when it is accepted, give a table in which
- * everyone inside a returned scope gets the same answer.
+ * A database from anywhere: reading it must end, stay inside its octets and, when it is accepted,
+ * give a table in which everyone inside a returned scope gets the same answer.
  */
 #include "base/rng.h"
 #include "geo/geo.h"

@@ -1,6 +1,6 @@
 /*
- * Configurations built by hand, for tests below conf/'s reader: what a test wants to say in a line or two.
- * Everything lives in the configuration's arena; fixture_free() gives it back.
+ * Configurations built by hand, for tests below conf/'s reader: what a test wants to say in a line
+ * or two. Everything lives in the configuration's arena; fixture_free() gives it back.
  */
 #ifndef TESTS_UNIT_CONF_FIXTURE_H
 #define TESTS_UNIT_CONF_FIXTURE_H
@@ -9,10 +9,10 @@
 
 #include "conf/conf.h"
 
-#define FIXTURE_REGIONS   700u
+#define FIXTURE_REGIONS   64u
 #define FIXTURE_NETWORKS  1000u
 #define FIXTURE_POOLS     16u
-#define FIXTURE_ENDPOINTS 12000u
+#define FIXTURE_ENDPOINTS 256u
 
 static inline struct conf *fixture_conf(void)
 {

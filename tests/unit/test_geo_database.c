@@ -1,8 +1,9 @@
 /*
- * Databases of every layout say the same facts (tests/fixtures/geo/make_geo.pl); broken ones are refused or read
- * without harm; good ones agree with libmaxminddb.
+ * Databases of every layout say the same facts (tests/fixtures/geo/make_geo.pl); broken ones are
+ * refused or read without harm; good ones agree with libmaxminddb.
  *
- * SHARED_GEO may name a folder with MaxMind's own test databases (and bad/ with broken ones): they are tested too.
+ * SHARED_GEO may name a folder with MaxMind's own test databases (and bad/ with broken ones): they
+ * are tested too.
  */
 #include "tests/unit/conf_fixture.h"
 
@@ -168,7 +169,8 @@ static void every_layout_is_understood(void **state)
 	check_folder(FIXTURES);
 }
 
-/* The committed fixtures are what the script writes: try with fresh ones where its Perl module is installed. */
+/* The committed fixtures are what the script writes: try with fresh ones where its Perl module
+ * is installed. */
 static void fresh_fixtures_say_the_same(void **state)
 {
 	char folder[] = "/tmp/waymark-geo-XXXXXX", command[256], path[256];
@@ -227,7 +229,8 @@ static void the_first_database_that_knows_decides(void **state)
 	fixture_free(c);
 }
 
-/* An address the database knows nothing of, and one it places in the default's region, are neighbours. */
+/* An address the database knows nothing of, and one it places in the default's region, are
+ * neighbours. */
 static void data_for_the_default_region_merges_with_no_data(void **state)
 {
 	struct conf *c = fixture_conf();
@@ -239,7 +242,8 @@ static void data_for_the_default_region_merges_with_no_data(void **state)
 	fixture_region(c, "all", "GB FR default");
 	fixture_region(c, "america", "US");
 	assert_int_equal(build_one(c, FIXTURES "/flat-24-ipv4.mmdb", &t, NULL, &e), 0);
-	/* nothing special and nothing American up to 100.64/10: 64/3 holds it, 64/... 81 = 0101'0001 */
+	/* nothing special and nothing American up to 100.64/10: 64/3 holds it, 64/... 81 =
+	 * 0101'0001 */
 	assert_int_equal(geo_lookup(t, &client).scope, 3 + 0);
 	geo_free(t);
 	fixture_free(c);
@@ -256,7 +260,8 @@ static void get_code(MMDB_lookup_result_s *r, char *out, const char *const *path
 		(void)snprintf(out, 3, "%.2s", d.utf8_string);
 }
 
-/* Region by libmaxminddb's own lookup; only for databases that name the country. UINT16_MAX: cannot say. */
+/* Region by libmaxminddb's own lookup; only for databases that name the country. UINT16_MAX:
+ * cannot say. */
 static uint16_t library_region(const struct conf *c, const MMDB_s *m, const struct addr *a)
 {
 	char text[ADDR_TEXT_MAX], country[3] = "", continent[3] = "";

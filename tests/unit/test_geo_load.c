@@ -51,7 +51,8 @@ static void databases_are_opened_below_their_folder(void **state)
 	fixture_free(c);
 }
 
-/* One missing, one without its folder, one without countries, one good: the good one serves, the others are named. */
+/* One missing, one without its folder, one without countries, one good: the good one serves, the
+ * others are named. */
 static void a_failed_database_is_named_and_left_out(void **state)
 {
 	int folder = open(FIXTURES, O_RDONLY | O_DIRECTORY), fds[4] = {folder, -1, folder, folder};

@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-/* Distances from published great-circle tables (airport pairs and city centres), to half a percent. */
+/* Distances from published great-circle tables (airport pairs and city centres), to half a
+ * percent. */
 static void distances_match_published_ones(void **state)
 {
 	static const struct {

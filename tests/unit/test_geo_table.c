@@ -1,4 +1,5 @@
-/* The table without databases: networks, special blocks, default; region and scope against slow references. */
+/* The table without databases: networks, special blocks, default; region and scope against slow
+ * references. */
 #include "tests/unit/conf_fixture.h"
 
 #include "base/rng.h"
@@ -42,8 +43,8 @@ static void check(const struct geo_table *t, const struct expectation *cases, si
 	}
 }
 
-/* Worked out by hand: the scope is one bit longer than what the client has in common with the nearest address
- * of another decision, on either side. */
+/* Worked out by hand: the scope is one bit longer than what the client has in common with the
+ * nearest address of another decision, on either side. */
 static void networks_decide_and_scopes_are_exact(void **state)
 {
 	struct conf *c = fixture_conf();
@@ -256,8 +257,8 @@ static struct conf *random_conf(struct rng *rng, uint8_t family)
 	return c;
 }
 
-/* IPv4 in units of /24, which all prefixes here are made of: decisions, then the scope as the shortest prefix whose
- * units all have one decision. */
+/* IPv4 in units of /24, which all prefixes here are made of: decisions, then the scope as the
+ * shortest prefix whose units all have one decision. */
 static void ipv4_equals_a_full_enumeration(void **state)
 {
 	uint8_t *decision = malloc(1u << 24);
@@ -339,7 +340,8 @@ static struct addr edge_of(const struct prefix *p, bool last)
 	return a;
 }
 
-/* Does any address of the prefix get another answer? Decisions change at edges of networks and blocks only. */
+/* Does any address of the prefix get another answer? Decisions change at edges of networks and
+ * blocks only. */
 static bool differs_inside(
 	const struct conf *c, const struct prefix *around, const struct geo_answer *g)
 {
@@ -399,7 +401,8 @@ static void ipv6_equals_longest_match_and_scopes_are_exact(void **state)
 	}
 }
 
-/* What a resolver relies on: whoever is inside the scope gets the same answer, with the same scope. */
+/* What a resolver relies on: whoever is inside the scope gets the same answer, with the same
+ * scope. */
 static void everyone_inside_a_scope_gets_the_same_answer(void **state)
 {
 	struct rng rng;

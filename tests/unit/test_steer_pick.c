@@ -1,6 +1,7 @@
 /*
- * Picking against a slow reference that knows nothing of plans: it sorts all endpoints by their ranks, walks the tiers
- * and follows the fallbacks as DESIGN's words say. Small pools exhaustively, larger ones at random.
+ * Picking against a slow reference that knows nothing of plans: it sorts all endpoints by their
+ * ranks, walks the tiers and follows the fallbacks as DESIGN's words say. Small pools exhaustively,
+ * larger ones at random.
  */
 #include "tests/unit/conf_fixture.h"
 
@@ -99,7 +100,8 @@ static bool counts(const struct world *w, uint32_t endpoint, const struct pick_r
 	return false;
 }
 
-/* Fill e->set from tiers until min_serving is reached; the earliest doubt of what was looked at into *doubt_ms. */
+/* Fill e->set from tiers until min_serving is reached; the earliest doubt of what was looked at
+ * into *doubt_ms. */
 static void walk_tiers(const struct world *w, const struct pick_request *r, uint16_t pool,
 	uint16_t region, uint16_t home, enum source source, bool zero_weights, struct expected *e,
 	uint64_t *doubt_ms)
@@ -364,7 +366,8 @@ static struct conf *three_regions(void)
 	return c;
 }
 
-/* Five endpoints, in all regions and none, one IPv6 only, one of weight 0; and a fallback of two. */
+/* Five endpoints, in all regions and none, one IPv6 only, one of weight 0; and a fallback of
+ * two. */
 static struct conf *small_conf(size_t pipeline, enum all_down_kind all_down, uint16_t min_serving)
 {
 	struct conf *c = three_regions();

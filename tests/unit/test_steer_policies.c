@@ -17,7 +17,8 @@ static struct candidates *candidates_of(const uint16_t *weights, uint32_t count)
 	return c;
 }
 
-/* Chi-square of `draws` answers of two over their exact probabilities w1/W * w2/(W - w1), every ordered pair a class. */
+/* Chi-square of `draws` answers of two over their exact probabilities w1/W * w2/(W - w1), every
+ * ordered pair a class. */
 static double chi_square_of_pairs(
 	const uint16_t *weights, uint32_t n, uint32_t draws, uint64_t seed)
 {

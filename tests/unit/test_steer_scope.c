@@ -1,6 +1,6 @@
 /*
- * What a resolver relies on (RFC 7871, 7.2.1): clients inside a returned scope get one region order and, in one state of the
- * world, one answer; and no state of the world changes a scope.
+ * What a resolver relies on (RFC 7871, 7.2.1): clients inside a returned scope get one region order
+ * and, in one state of the world, one answer; and no state of the world changes a scope.
  */
 #include "tests/unit/conf_fixture.h"
 
