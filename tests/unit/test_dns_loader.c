@@ -1,0 +1,306 @@
+/* dns/loader.c with dns/zone_files.c, zone_file.c, zone_claims.c, zone_copies.c, publish.c: files that come, change, break and go. */
+#include "tests/unit/dns_lab.h"
+
+#include "dns/loader.h"
+
+struct stage {
+	struct lab lab;
+	struct dns_server server;
+	struct loader *loader;
+};
+
+static void start_loader(struct stage *s)
+{
+	struct err e;
+
+	assert_int_equal(dns_server_init(&s->server, &s->lab.start, &e), 0);
+	assert_int_equal(loader_open(&s->loader, &s->server, &e), 0);
+	assert_int_equal(loader_start(s->loader, &e), 0);
+	loader_take_over(s->loader);
+}
+
+static void stop_loader(struct stage *s)
+{
+	loader_close(s->loader);
+	dns_server_clear(&s->server);
+}
+
+static struct stage *stage_new(void)
+{
+	struct stage *s = aligned_alloc(64, sizeof *s);
+
+	assert_non_null(s);
+	lab_open(&s->lab);
+	return s;
+}
+
+static void stage_free(struct stage *s)
+{
+	lab_close(&s->lab);
+	free(s);
+}
+
+/* Serial of the zone that serves `name`; 0 when none does, -1 when it is broken. */
+static long serial_of(struct stage *s, const char *name)
+{
+	const struct dataset *data = atomic_load(&s->server.data);
+	struct dname *n = malloc(sizeof *n);
+	const struct zone *z;
+	const char *why;
+	uint8_t label;
+	long serial;
+
+	assert_int_equal(dname_from_text(n, name, NULL, &why), 0);
+	z = zoneset_find(data->zones, n, false, &label);
+	serial = z != NULL ? (long)zone_serial(z) : 0;
+	if (z == NULL && data->broken_count > 0 && dataset_find_broken(data, n, false) >= 0)
+		serial = -1;
+	free(n);
+	return serial;
+}
+
+/* Step until `name` is served with this serial; the test's own timeout ends a vain wait. */
+static void wait_serial(struct stage *s, const char *name, long serial)
+{
+	while (serial_of(s, name) != serial) {
+		loader_step(s->loader, clock_mono_ms());
+		(void)usleep(5000);
+	}
+}
+
+/* Step until the file's row has an error with `text` in it. */
+static void wait_error(struct stage *s, const char *file, const char *text)
+{
+	struct board_zone row;
+
+	while (!lab_row(&s->lab, file, &row) || strstr(row.error, text) == NULL) {
+		loader_step(s->loader, clock_mono_ms());
+		(void)usleep(5000);
+	}
+}
+
+static void changed_added_and_removed_files_take_effect(void **state)
+{
+	struct stage *s = stage_new();
+	struct board_zone row;
+
+	(void)state;
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	start_loader(s);
+	assert_int_equal(serial_of(s, "www.a.test"), 1);
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_string_equal(row.name, "a.test");
+	assert_int_equal(row.serial, 1);
+	assert_int_equal(row.records, 3);
+	assert_int_equal(row.flags, ZONE_SERVED);
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("2", "192.0.2.2"));
+	wait_serial(s, "www.a.test", 2);
+	lab_write(&s->lab, "b.test.zone", LAB_ZONE("7", "192.0.2.7"));
+	wait_serial(s, "b.test", 7);
+	assert_int_equal(serial_of(s, "www.a.test"), 2);
+	assert_int_equal(unlinkat(s->lab.zones, "a.test.zone", 0), 0);
+	wait_serial(s, "www.a.test", 0);
+	while (lab_row(&s->lab, "a.test.zone", &row))
+		loader_step(s->loader, clock_mono_ms());
+	assert_int_equal(serial_of(s, "b.test"), 7);
+	stop_loader(s);
+	stage_free(s);
+}
+
+static void only_zone_names_count(void **state)
+{
+	struct stage *s = stage_new();
+
+	(void)state;
+	lab_write(&s->lab, ".hidden.zone", LAB_ZONE("1", "192.0.2.1"));
+	lab_write(&s->lab, "a.test.zone~", LAB_ZONE("1", "192.0.2.1"));
+	lab_write(&s->lab, ".zone", LAB_ZONE("1", "192.0.2.1"));
+	assert_int_equal(mkdirat(s->lab.zones, "folder", 0700), 0);
+	start_loader(s);
+	assert_int_equal(zoneset_count(atomic_load(&s->server.data)->zones), 0);
+	assert_int_equal(atomic_load(&s->lab.board.dns->zone_count), 0);
+	stop_loader(s);
+	stage_free(s);
+}
+
+static void a_broken_file_leaves_the_last_good_version(void **state)
+{
+	struct stage *s = stage_new();
+	struct board_zone row;
+	const struct event *e;
+	bool told = false;
+
+	(void)state;
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	start_loader(s);
+	while (lab_event(&s->lab) != NULL)
+		;
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("2", "192.0.2.2") "bad A 1.2.3\n");
+	wait_error(s, "a.test.zone", "a.test.zone:5:");
+	assert_int_equal(serial_of(s, "www.a.test"), 1);
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_int_equal(row.flags, ZONE_SERVED | ZONE_STALE);
+	while ((e = lab_event(&s->lab)) != NULL) {
+		told = told ||
+		       (e->kind == EVENT_ZONE && e->level == LEVEL_ERROR &&
+			       strcmp(e->object, "a.test") == 0 && strcmp(e->to, "stale") == 0);
+	}
+	assert_true(told);
+	/* over a restart, too */
+	stop_loader(s);
+	start_loader(s);
+	assert_int_equal(serial_of(s, "www.a.test"), 1);
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_int_equal(row.flags, ZONE_SERVED | ZONE_STALE);
+	assert_int_equal(atomic_load(&s->lab.board.dns->zone_count), 1);
+	assert_null(lab_event(&s->lab)); /* what was told once is not told again */
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("3", "192.0.2.3"));
+	wait_serial(s, "www.a.test", 3);
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_int_equal(row.flags, ZONE_SERVED);
+	assert_string_equal(row.error, "");
+	stop_loader(s);
+	stage_free(s);
+}
+
+static void a_file_that_was_never_good_fails_its_names_only(void **state)
+{
+	struct stage *s = stage_new();
+	struct board_zone row;
+
+	(void)state;
+	lab_write(&s->lab, "a.test.zone", "nonsense\n");
+	lab_write(&s->lab, "b.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	start_loader(s);
+	assert_int_equal(serial_of(s, "www.a.test"), -1);
+	assert_int_equal(serial_of(s, "www.b.test"), 1);
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_string_equal(row.name, "a.test");
+	assert_int_equal(row.flags, 0);
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("5", "192.0.2.5"));
+	wait_serial(s, "www.a.test", 5);
+	stop_loader(s);
+	stage_free(s);
+}
+
+static void of_two_files_with_one_apex_the_first_stays(void **state)
+{
+	struct stage *s = stage_new();
+	struct board_zone row;
+
+	(void)state;
+	lab_write(&s->lab, "b.zone", "$ORIGIN a.test.\n" LAB_ZONE("1", "192.0.2.1"));
+	start_loader(s);
+	assert_int_equal(serial_of(s, "a.test"), 1);
+	lab_write(&s->lab, "a.zone",
+		"$ORIGIN a.test.\n" LAB_ZONE(
+			"2", "192.0.2.2")); /* sorts before it, comes after it */
+	wait_error(s, "a.zone", "zones/b.zone");
+	assert_true(lab_row(&s->lab, "a.zone", &row));
+	assert_non_null(strstr(row.error, "zones/a.zone"));
+	assert_int_equal(serial_of(s, "a.test"), 1);
+	assert_int_equal(unlinkat(s->lab.zones, "b.zone", 0), 0);
+	wait_serial(s, "a.test", 2); /* its chance has come */
+	stop_loader(s);
+	/* at a start the name that sorts first wins */
+	lab_write(&s->lab, "b.zone", "$ORIGIN a.test.\n" LAB_ZONE("1", "192.0.2.1"));
+	start_loader(s);
+	assert_int_equal(serial_of(s, "a.test"), 2);
+	assert_true(lab_row(&s->lab, "b.zone", &row));
+	assert_non_null(strstr(row.error, "zones/a.zone"));
+	stop_loader(s);
+	stage_free(s);
+}
+
+static bool copy_exists(struct stage *s, const char *name)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof path, COPIES_FOLDER "/%s", name);
+	return faccessat(s->lab.state, path, F_OK, 0) == 0;
+}
+
+static void copies_go_with_their_zones(void **state)
+{
+	struct stage *s = stage_new();
+	struct board_zone row;
+
+	(void)state;
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	lab_write(&s->lab, "b.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	start_loader(s);
+	assert_true(copy_exists(s, "a.test.zone"));
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_true(row.good_real_ms > 0);
+	assert_int_equal(unlinkat(s->lab.zones, "a.test.zone", 0), 0);
+	while (copy_exists(s, "a.test.zone"))
+		loader_step(s->loader, clock_mono_ms());
+	stop_loader(s);
+	assert_int_equal(unlinkat(s->lab.zones, "b.test.zone", 0), 0);
+	start_loader(s); /* removed while nobody looked */
+	assert_false(copy_exists(s, "b.test.zone"));
+	assert_false(lab_row(&s->lab, "b.test.zone", &row));
+	stop_loader(s);
+	stage_free(s);
+}
+
+static void included_files_are_followed(void **state)
+{
+	struct stage *s = stage_new();
+
+	(void)state;
+	assert_int_equal(mkdirat(s->lab.zones, "inc", 0700), 0);
+	lab_write(&s->lab, "inc/head", "@ SOA ns h 1 1 1 1 60\n");
+	lab_write(&s->lab, "a.test.zone", "$TTL 60\n$INCLUDE inc/head\n@ NS ns.test.\n");
+	start_loader(s);
+	assert_int_equal(serial_of(s, "a.test"), 1);
+	lab_write(&s->lab, "inc/head", "@ SOA ns h 2 1 1 1 60\n");
+	wait_serial(s, "a.test", 2);
+	/* a broken include, mended: the file itself never changes */
+	lab_write(&s->lab, "b.test.zone", "$TTL 60\n$INCLUDE inc/other\n@ NS ns.test.\n");
+	wait_error(s, "b.test.zone", "inc/other");
+	lab_write(&s->lab, "inc/other", "@ SOA ns h 9 1 1 1 60\n");
+	wait_serial(s, "b.test", 9);
+	stop_loader(s);
+	stage_free(s);
+}
+
+static void another_generation_s_rows_are_left_alone(void **state)
+{
+	static const struct timespec rested[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	struct stage *s = stage_new();
+	struct board_zone row;
+
+	(void)state;
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	start_loader(s);
+	atomic_store(&s->lab.board.dns->owner, 2);
+	lab_write(&s->lab, "a.test.zone", "nonsense\n");
+	assert_int_equal(utimensat(s->lab.zones, "a.test.zone", rested, 0), 0); /* due at once */
+	loader_step(s->loader, clock_mono_ms());
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_string_equal(row.error, "");
+	atomic_store(&s->lab.board.dns->owner, 1);
+	assert_int_equal(utimensat(s->lab.zones, "a.test.zone", rested, 0), 0); /* another event */
+	loader_step(s->loader, clock_mono_ms());
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_string_not_equal(row.error, "");
+	stop_loader(s);
+	stage_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(changed_added_and_removed_files_take_effect),
+		cmocka_unit_test(only_zone_names_count),
+		cmocka_unit_test(a_broken_file_leaves_the_last_good_version),
+		cmocka_unit_test(a_file_that_was_never_good_fails_its_names_only),
+		cmocka_unit_test(of_two_files_with_one_apex_the_first_stays),
+		cmocka_unit_test(copies_go_with_their_zones),
+		cmocka_unit_test(included_files_are_followed),
+		cmocka_unit_test(another_generation_s_rows_are_left_alone),
+	};
+
+	TEST_MAIN(tests);
+}
