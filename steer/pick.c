@@ -2,9 +2,9 @@
  * The pipeline's driver: gather candidates tier by tier, let the selector choose; when nothing
  * serves, do what when_all_down says.
  *
- *   pool ──▶ cells of the client's home region, nearest first ──▶ candidates ──▶ selector
- *              stop at the first cell that brings them to min_serving  │ none
- *                                                                      ▼
+ *   pool ──▶ cells in the order of the client's home region ──▶ candidates ──▶ selector
+ *            stop at the cell that brings them to min_serving  │ none
+ *                                                              ▼
  *            all as if serving · last good ones · nothing · refuse · the next pool
  *
  * The scope never looks at the view, only at what was compiled: a resolver that caches two answers
@@ -28,8 +28,8 @@ struct search {
 	const struct pick_request *request;
 	enum lane lane;
 	uint8_t good_bit; /* LAST_GOOD_POOL or LAST_GOOD_REGION */
-	uint64_t
-		doubt_until_ms; /* the earliest of what was looked at in this pool, or UINT64_MAX */
+	/* the earliest of what was looked at in this pool, or UINT64_MAX */
+	uint64_t doubt_until_ms;
 	struct candidates *found;
 };
 
@@ -42,14 +42,13 @@ static bool is_excluded(const struct pick_request *request, uint32_t endpoint)
 }
 
 /* Look at one address: its doubt counts in any case. Is it a candidate? */
-static inline bool address_counts(
-	struct search *s, enum gather gather, uint32_t endpoint, unsigned family)
+static bool address_counts(struct search *s, enum gather kind, uint32_t endpoint, unsigned family)
 {
 	const struct view_state *state = &s->view->endpoint[endpoint].family[family];
 
 	if (state->doubt_until_ms != 0 && state->doubt_until_ms < s->doubt_until_ms)
 		s->doubt_until_ms = state->doubt_until_ms;
-	switch (gather) {
+	switch (kind) {
 	case GATHER_SERVING: return state->serving;
 	case GATHER_LAST_GOOD: return (s->view->last_good[endpoint][family] & s->good_bit) != 0;
 	case GATHER_ALL: return state->exists;
@@ -57,40 +56,73 @@ static inline bool address_counts(
 	return false;
 }
 
-static inline void consider(
-	struct search *s, enum gather gather, bool weightless, uint32_t endpoint)
+/* The endpoints of one cell, either family, whatever counts. */
+static void gather_cell(struct search *s, enum gather kind, bool weightless, const uint32_t *member,
+	const uint32_t *end)
 {
-	unsigned family = s->lane == LANE_IPV6 ? 1 : 0;
-	bool counts = address_counts(s, gather, endpoint, family);
 	struct candidates *c = s->found;
-	uint16_t weight;
 
-	if (s->lane == LANE_EITHER && address_counts(s, gather, endpoint, 1)) {
-		counts = true;
-		family = 1; /* the weight is the same where both exist */
+	for (; member < end; member++) {
+		bool ipv4 = s->lane != LANE_IPV6 && address_counts(s, kind, *member, 0);
+		bool ipv6 = s->lane != LANE_IPV4 && address_counts(s, kind, *member, 1);
+		/* where both count the weight is the same */
+		uint16_t weight = s->view->endpoint[*member].family[ipv4 ? 0 : 1].weight;
+
+		if ((!ipv4 && !ipv6) || (weight == 0 && !weightless) ||
+			is_excluded(s->request, *member))
+			continue;
+		c->endpoint[c->count] = *member;
+		c->weight[c->count++] = weight;
+		c->total_weight += weight;
 	}
-	weight = s->view->endpoint[endpoint].family[family].weight;
-	if (!counts || (weight == 0 && !weightless) || is_excluded(s->request, endpoint))
-		return;
-	c->endpoint[c->count] = endpoint;
-	c->weight[c->count++] = weight;
-	c->total_weight += weight;
+}
+
+/* The same for what nearly every answer asks for, serving endpoints of one family, in fewer
+ * instructions. */
+static void gather_serving(
+	struct search *s, bool weightless, const uint32_t *member, const uint32_t *end)
+{
+	const struct view_endpoint *endpoints = s->view->endpoint;
+	unsigned family = s->lane == LANE_IPV6 ? 1 : 0;
+	uint32_t count = s->found->count, total = s->found->total_weight;
+	uint64_t doubt_ms = s->doubt_until_ms;
+
+	for (; member < end; member++) {
+		const struct view_state *state = &endpoints[*member].family[family];
+
+		if (state->doubt_until_ms != 0 && state->doubt_until_ms < doubt_ms)
+			doubt_ms = state->doubt_until_ms;
+		if (!state->serving || (state->weight == 0 && !weightless))
+			continue;
+		s->found->endpoint[count] = *member;
+		s->found->weight[count++] = state->weight;
+		total += state->weight;
+	}
+	s->found->count = count;
+	s->found->total_weight = total;
+	s->doubt_until_ms = doubt_ms;
 }
 
 /* Fill s->found from the nearest cells that hold `enough` together; from all when they do not. */
-static void gather_cells(struct search *s, const struct walk *walk, enum gather gather,
+static void gather_cells(struct search *s, const struct walk *walk, enum gather kind,
 	bool weightless, uint32_t enough)
 {
 	const uint32_t *first = walk->plan->first[s->lane];
 	const uint32_t *member = walk->plan->member[s->lane];
+	bool usual =
+		kind == GATHER_SERVING && s->lane != LANE_EITHER && s->request->exclude_count == 0;
 
 	s->found->count = 0;
 	s->found->total_weight = 0;
 	for (uint32_t i = 0; i < walk->count && s->found->count < enough; i++) {
 		uint32_t cell = walk->list != NULL ? walk->list[i] : walk->first + i;
 
-		for (uint32_t m = first[cell]; m < first[cell + 1]; m++)
-			consider(s, gather, weightless, member[m]);
+		if (usual)
+			gather_serving(
+				s, weightless, member + first[cell], member + first[cell + 1]);
+		else
+			gather_cell(s, kind, weightless, member + first[cell],
+				member + first[cell + 1]);
 	}
 }
 
@@ -230,7 +262,8 @@ void steer_pick(const struct steering *s, const struct view *view,
 	};
 
 	set_empty(out, request, pool->conf->ttl_s);
-	if (!steer_has_family(s, request->pool, region, request->family)) {
+	if (region == CONF_NONE ? !pool->has[search.lane]
+				: !steer_has_family(s, request->pool, region, request->family)) {
 		out->fixed = true;
 		return;
 	}

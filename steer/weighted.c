@@ -12,6 +12,8 @@ static uint32_t draw(const struct candidates *c, uint32_t count, uint32_t total,
 {
 	uint32_t left, i = 0;
 
+	if (count == 1)
+		return 0;
 	if (total == 0)
 		return rng_below(rng, count); /* all weights are 0: evenly */
 	left = rng_below(rng, total);
