@@ -214,7 +214,8 @@ static void handle_message(
 			(void)snprintf(p->reason, sizeof p->reason, "stopped");
 		break;
 	case LINK_RELOAD:
-		if (p->role == ROLE_CONTROL && !s->stopping) {
+		/* one that was told to stop has told its caller to ask again */
+		if (p->role == ROLE_CONTROL && p->state == ROLE_SERVING && !s->stopping) {
 			s->reload.asked_next++;
 			generations_reload(s, "asked by an operator", false);
 		}
