@@ -11,11 +11,16 @@
 
 #include <string.h>
 
-/* What is refused as a name still needs one in later messages. */
-static const char *const no_name = "";
-
 static void bind_level(
 	struct binder *b, const struct schema_key *parent, const yaml_node_t *node, char *level);
+
+/* What is refused as a name still needs one in later messages. */
+static void store_no_name(void *field)
+{
+	const char **name = field;
+
+	*name = "";
+}
 
 static void set_position(const struct schema_key *key, char *base, struct conf_position at)
 {
@@ -169,7 +174,7 @@ static void bind_names(
 		b->at = &frame;
 		set_position(key, element, frame.position);
 		if (key->type == TYPE_NAME)
-			memcpy(element, &no_name, sizeof no_name);
+			store_no_name(element);
 		if (value_parse(&b->values, key, frame.name, element, &e) < 0)
 			binder_error(b, frame.position, "%s", e.text);
 		bind_element(b, key, yaml_document_get_node(b->document, pairs[i].value), element);
@@ -207,7 +212,7 @@ static void set_default(struct binder *b, const struct schema_key *key, char *le
 	struct err e;
 
 	if (key->type == TYPE_NAME && key->shape == SHAPE_VALUE)
-		memcpy(field, &no_name, sizeof no_name);
+		store_no_name(field);
 	else if (value_is_reference(key->type))
 		scalar_store(field, key->size, CONF_NONE);
 	else if (key->fallback != NULL && key->shape == SHAPE_LIST)

@@ -20,7 +20,7 @@ static void add_path(const struct binder_frame *at, struct text *out)
 		return;
 	}
 	text_puts(out, at->up != NULL ? "." : "");
-	for (size_t i = 0; at->name[i] != '\0' && i < CONF_NAME_MAX; i++)
+	for (size_t i = 0; i < CONF_NAME_MAX && at->name[i] != '\0'; i++)
 		text_add(out, at->name[i] >= ' ' && at->name[i] <= '~' ? &at->name[i] : "?", 1);
 }
 

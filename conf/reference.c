@@ -174,7 +174,7 @@ static void add_link(const struct schema_key *key, struct text *out)
 
 	schema_path(key, &path);
 	text_printf(out, "[`%s`](#", path.data != NULL ? path.data : "");
-	for (size_t i = 0; i < path.length; i++) {
+	for (size_t i = 0; path.data != NULL && i < path.length; i++) {
 		char c = (char)tolower((unsigned char)path.data[i]);
 
 		if (isalnum((unsigned char)c) || c == '_')

@@ -80,7 +80,7 @@ static int read_digits(
 int scalar_number(const struct value_context *v, const struct schema_key *key, const char *text,
 	void *field, struct err *e)
 {
-	int64_t value;
+	int64_t value = 0;
 
 	(void)v;
 	if (read_digits(key, text, strlen(text), &value, e) < 0)
@@ -94,7 +94,7 @@ int scalar_percent(const struct value_context *v, const struct schema_key *key, 
 {
 	size_t length = strlen(text);
 	char shown[VALUE_SHOWN_MAX];
-	int64_t value;
+	int64_t value = 0;
 
 	(void)v;
 	if (length == 0 || text[length - 1] != '%')

@@ -327,7 +327,7 @@ static bool read_status(const char **at, uint16_t *out)
 int scalar_status(const struct value_context *v, const struct schema_key *key, const char *text,
 	void *field, struct err *e)
 {
-	struct conf_status_range range;
+	struct conf_status_range range = {0};
 	char shown[VALUE_SHOWN_MAX];
 	const char *p = text;
 	bool good = read_status(&p, &range.low);

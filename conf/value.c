@@ -358,7 +358,6 @@ const char *value_shown(const char *text, char out[VALUE_SHOWN_MAX])
 			text--;
 			used--;
 		}
-	used += (size_t)snprintf(
-		out + used, VALUE_SHOWN_MAX - used, "%s\"", *text != '\0' ? "…" : "");
+	(void)snprintf(out + used, VALUE_SHOWN_MAX - used, "%s\"", *text != '\0' ? "…" : "");
 	return out;
 }

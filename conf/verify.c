@@ -88,64 +88,58 @@ static void verify_balancer_names(struct binder *b)
 	}
 }
 
-static int compare_paths(const void *left, const void *right)
-{
-	const struct conf_path *const *a = left, *const *b = right;
-	int order = strcmp((*a)->path, (*b)->path);
-
-	return order != 0 ? order : *a < *b ? -1 : *a > *b;
-}
-
 static void verify_databases(struct binder *b)
 {
-	const struct conf_path *sorted[CONF_DATABASES_MAX];
-	size_t count = b->conf->database_count;
+	const struct conf_path *databases = b->conf->databases;
 
-	for (size_t i = 0; i < count; i++)
-		sorted[i] = &b->conf->databases[i];
-	if (count > 1)
-		qsort(sorted, count, sizeof sorted[0], compare_paths);
-	for (size_t i = 1; i < count; i++)
-		if (strcmp(sorted[i - 1]->path, sorted[i]->path) == 0)
-			binder_error(b, sorted[i]->position,
+	for (size_t i = 1; i < b->conf->database_count; i++)
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(databases[i].path, databases[j].path) != 0)
+				continue;
+			binder_error(b, databases[i].position,
 				"the database is given twice: first at line %u",
-				sorted[i - 1]->position.line);
+				databases[j].position.line);
+			break;
+		}
 }
 
 static int compare_networks(const void *left, const void *right)
 {
-	const struct conf_network *const *a = left, *const *b = right;
-	const struct prefix *p = &(*a)->prefix, *q = &(*b)->prefix;
-	int order = memcmp(&p->addr, &q->addr, sizeof p->addr);
+	const struct conf_network *a = left, *b = right;
+	int order = memcmp(&a->prefix.addr, &b->prefix.addr, sizeof a->prefix.addr);
 
 	if (order == 0)
-		order = (int)p->length - (int)q->length;
-	return order != 0 ? order : *a < *b ? -1 : *a > *b;
+		order = (int)a->prefix.length - (int)b->prefix.length;
+	if (order != 0)
+		return order;
+	if (a->position.line != b->position.line)
+		return a->position.line < b->position.line ? -1 : 1;
+	return a->position.column < b->position.column ? -1
+						       : a->position.column > b->position.column;
 }
 
 /* 2001:DB8::/32 and 2001:db8:0::/32 are two keys in YAML but one network. */
 static void verify_networks(struct binder *b)
 {
-	const struct conf *c = b->conf;
-	const struct conf_network **sorted = calloc(c->network_count + 1, sizeof *sorted);
+	size_t count = b->conf->network_count;
+	struct conf_network *sorted = calloc(count + 1, sizeof *sorted);
 	char text[PREFIX_TEXT_MAX];
 
 	if (sorted == NULL) {
 		binder_out_of_memory(b);
 		return;
 	}
-	for (size_t i = 0; i < c->network_count; i++)
-		sorted[i] = &c->networks[i];
-	if (c->network_count > 1)
-		qsort(sorted, c->network_count, sizeof *sorted, compare_networks);
-	for (size_t i = 1; i < c->network_count; i++) {
-		const struct prefix *p = &sorted[i - 1]->prefix, *q = &sorted[i]->prefix;
+	if (count > 0)
+		memcpy(sorted, b->conf->networks, count * sizeof *sorted);
+	qsort(sorted, count, sizeof *sorted, compare_networks);
+	for (size_t i = 1; i < count; i++) {
+		const struct prefix *p = &sorted[i - 1].prefix, *q = &sorted[i].prefix;
 
 		if (q->addr.family != FAMILY_NONE && p->length == q->length &&
 			addr_equal(&p->addr, &q->addr))
-			binder_error(b, sorted[i]->position,
+			binder_error(b, sorted[i].position,
 				"network %s is given twice: first at line %u",
-				prefix_format(q, text), sorted[i - 1]->position.line);
+				prefix_format(q, text), sorted[i - 1].position.line);
 	}
 	free(sorted);
 }

@@ -136,7 +136,7 @@ static void verify_addresses(struct binder *b, const struct conf_pool *pool)
 		binder_out_of_memory(b);
 		return;
 	}
-	for (size_t i = 0; i < pool->endpoint_count * 2; i++) {
+	for (size_t i = 0; i < (size_t)pool->endpoint_count * 2; i++) {
 		const struct conf_endpoint *e = &endpoints[i / 2];
 
 		if (e->address[i % 2].family != FAMILY_NONE)

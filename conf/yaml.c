@@ -6,6 +6,8 @@
  */
 #include "conf/yaml.h"
 
+#include "conf/value.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +226,7 @@ static int check_keys(const struct input *in, yaml_document_t *document, yaml_no
 {
 	yaml_node_pair_t *start = mapping->data.mapping.pairs.start;
 	size_t count = (size_t)(mapping->data.mapping.pairs.top - start), used = 0;
+	char shown[VALUE_SHOWN_MAX];
 	struct key *keys;
 
 	if (count == 0)
@@ -250,8 +253,8 @@ static int check_keys(const struct input *in, yaml_document_t *document, yaml_no
 			continue;
 		}
 		report_add(in->report, SEVERITY_ERROR, in->file, keys[i].position.line,
-			keys[i].position.column, "\"%.63s\" is given twice: first at line %u",
-			keys[i].text, keys[first].position.line);
+			keys[i].position.column, "%s is given twice: first at line %u",
+			value_shown(keys[i].text, shown), keys[first].position.line);
 		keys[i].pair->key = 0;
 	}
 	free(keys);
