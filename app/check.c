@@ -1,8 +1,9 @@
 /*
- * waymark check: everything that can be said about a configuration and its data without serving them.
+ * waymark check: everything that can be said about a configuration and its data without serving
+ * them.
  *
- * All mistakes of a run, one a line on standard error in err_format()'s form, then one line that sums up.
- * What was asked to be printed goes to standard output, so that it can be piped.
+ * All mistakes of a run, one a line on standard error in err_format()'s form, then one line that
+ * sums up. What was asked to be printed goes to standard output, so that it can be piped.
  */
 #include "app/verbs.h"
 
@@ -227,21 +228,30 @@ static void print_all(const struct check *k)
 	text_free(&out);
 }
 
+static void count(struct text *t, size_t n, const char *what)
+{
+	text_printf(t, "%s%zu %s%s", t->length > 0 ? ", " : "", n, what, n == 1 ? "" : "s");
+}
+
 static void sum_up(const struct check *k)
 {
 	const struct report *r = &k->report;
-	struct text t = {0};
+	struct text seen = {0}, found = {0};
 
-	if (k->conf != NULL)
-		text_printf(&t, "%zu pools, %zu endpoints, %zu regions, ", k->conf->pool_count,
-			k->conf->endpoint_count, k->conf->region_count);
-	text_printf(&t, "%zu zones with %zu records", k->zone_count, k->records);
-	if (k->conf != NULL && k->conf->database_count > 0)
-		text_printf(&t, ", %zu databases", k->databases);
-	(void)fprintf(stderr, "waymark: %s: %zu errors, %zu warnings (%s)\n",
-		r->errors > 0 ? "not usable" : "good", r->errors, r->warnings,
-		t.data != NULL ? t.data : "");
-	text_free(&t);
+	if (k->conf != NULL) {
+		count(&seen, k->conf->pool_count, "pool");
+		count(&seen, k->conf->endpoint_count, "endpoint");
+		count(&seen, k->conf->region_count, "region");
+		count(&seen, k->databases, "database");
+	}
+	count(&seen, k->zone_count, "zone");
+	count(&seen, k->records, "record");
+	count(&found, r->errors, "error");
+	count(&found, r->warnings, "warning");
+	(void)fprintf(stderr, "waymark: %s: %s (%s)\n", r->errors > 0 ? "not usable" : "good",
+		found.data != NULL ? found.data : "", seen.data != NULL ? seen.data : "");
+	text_free(&seen);
+	text_free(&found);
 }
 
 static int run_check(struct check *k)

@@ -1,8 +1,9 @@
 /*
- * A freshly forked role: from a copy of the supervisor to a process that has nothing but what its role needs.
+ * A freshly forked role: from a copy of the supervisor to a process that has nothing but what its
+ * role needs.
  *
- * There is no exec: the compiled generation is inherited as plain memory, and the descriptors that are not the
- * role's are closed.
+ * There is no exec: the compiled generation is inherited as plain memory, and the descriptors
+ * that are not the role's are closed.
  */
 #include "app/supervisor.h"
 
@@ -97,7 +98,8 @@ static void start_fill(struct role_start *start, struct keep *k, const struct cr
 	keep_sockets(k, start->tcp, start->tcp_count);
 }
 
-/* The link alone tells a role to stop: what a terminal or a service manager sends to all is the supervisor's. */
+/* The link alone tells a role to stop: what a terminal or a service manager sends to all is the
+ * supervisor's. */
 static void reset_signals(void)
 {
 	static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};

@@ -18,7 +18,8 @@ static int fail(const struct conf *c, struct err *e, const char *what)
 		"cannot serve the control socket %s: %s", c->control.socket, what);
 }
 
-/* Make the socket's folder below /run, which is empty after each boot; anywhere else it must exist. */
+/* Make the socket's folder below /run, which is empty after each boot; anywhere else it must
+ * exist. */
 static void make_folder(const char *path)
 {
 	char folder[CONF_SOCKET_MAX + 1];

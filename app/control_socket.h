@@ -1,4 +1,5 @@
-/* The unix socket on which control serves operators: opened by the supervisor, kept over generations. */
+/* The unix socket on which control serves operators: opened by the supervisor, kept over
+ * generations. */
 #ifndef APP_CONTROL_SOCKET_H
 #define APP_CONTROL_SOCKET_H
 
@@ -15,8 +16,9 @@ struct control_socket {
 };
 
 /*
- * Bind and listen at c->control.socket, mode 0660, group `gid` ((gid_t)-1: leave it). A stale file is replaced; one
- * behind which a server listens is an error. Its folder is made when it is missing below /run.
+ * Bind and listen at c->control.socket, mode 0660, group `gid` ((gid_t)-1: leave it). A stale
+ * file is replaced; one behind which a server listens is an error. Its folder is made when it is
+ * missing below /run.
  */
 int control_socket_open(const struct conf *c, gid_t gid, struct control_socket *out, struct err *e);
 /* Is it still reachable at the path that `c` wants? */

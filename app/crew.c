@@ -111,16 +111,10 @@ int crew_new(struct supervisor *s, struct conf *conf, struct crew **out, struct 
 	return 0;
 }
 
-void crew_release_sockets(struct supervisor *s, struct crew *c)
-{
-	sockets_release(&s->sockets, &c->sockets);
-	c->released = true;
-}
-
 void crew_free(struct supervisor *s, struct crew *c)
 {
 	generation_free(c->generation, s->slots);
-	crew_release_sockets(s, c);
+	sockets_release(&s->sockets, &c->sockets);
 	folders_close(&c->folders);
 	control_give_back(s, c);
 	if (c->wake >= 0)

@@ -30,8 +30,9 @@ static bool is_empty(int fd)
 }
 
 /*
- * Let `r` write into its folder. What we made, or found empty and root's, is given to its account; anything else is
- * only looked at: changing the owner of a folder that a typing error named would be worse than an error.
+ * Let `r` write into its folder. What we made, or found empty and root's, is given to its
+ * account; anything else is only looked at: changing the owner of a folder that a typing error
+ * named would be worse than an error.
  */
 static int give(
 	int fd, bool made, const struct accounts *a, enum role r, const char *path, struct err *e)
@@ -60,12 +61,14 @@ static int give(
 	return 0;
 }
 
-/* Open `name` below `dirfd` (`path` in messages), made when missing, writable for `r`. The descriptor, or -1. */
+/* Open `name` below `dirfd` (`path` in messages), made when missing, writable for `r`. The
+ * descriptor, or -1. */
 static int state_open(int dirfd, const char *name, const char *path, const struct accounts *a,
 	enum role r, struct err *e)
 {
 	bool made = mkdirat(dirfd, name, STATE_MODE) == 0;
-	int fd = openat(dirfd, name, OPEN_FLAGS);
+	/* below a folder that a role writes a symlink is that role's word, not the operator's */
+	int fd = openat(dirfd, name, OPEN_FLAGS | (dirfd != AT_FDCWD ? O_NOFOLLOW : 0));
 
 	if (fd < 0)
 		return err_set(e, "cannot open the state folder %s: %s", path, strerror(errno));

@@ -3,15 +3,15 @@
  *
  *     1  read the configuration                    an error: refused, nothing has changed
  *     2  open what is new (crew_new), parked       likewise
- *     3  start all four processes, wait for READY  one that fails, or 5 min: they are killed, refused
+ *     3  start all four, wait for READY            one fails, or 5 min: all four are killed, refused
  *     4  new dns and balancer GO; selectors point at their sockets; old ones STOP
  *     5  old health STOP; when it has ended, new health GO
  *     6  `reload` is answered; old control STOP; when it has ended, new control GO
  *
- * From step 4 on nothing is a sequence any more. Rules say what each process may do, from what is there now: a
- * new role serves when it is ready and (health, control) no other of its kind is alive, and an old one stops when its
- * successor serves (health, control: is ready to). So a process that is killed at any moment of the switch is
- * started again and the switch goes on.
+ * From step 4 on nothing is a sequence any more. Rules say what each process may do, from what is
+ * there now: a new role serves when it is ready and (health, control) no other of its kind is
+ * alive, and an old one stops when its successor serves (health, control: is ready to). So a
+ * process that is killed at any moment of the switch is started again and the switch goes on.
  */
 #include "app/supervisor.h"
 
@@ -202,7 +202,8 @@ static void close_oldest(struct supervisor *s)
 		if (!is_old(s, c) || ++old <= OLD_CREWS_MAX)
 			continue;
 		for (int r = ROLE_DNS; r < ROLE_COUNT; r++)
-			process_end(&c->process[r], clock_mono_ms(), "too many generations drain");
+			process_close(
+				&c->process[r], clock_mono_ms(), "too many generations drain");
 	}
 }
 
@@ -282,6 +283,24 @@ static bool may_stop(const struct supervisor *s, enum role r)
 	return false;
 }
 
+/*
+ * When are sockets given back, so that those of an address no longer configured close? A balancer
+ * accepts what is queued on its listeners and closes them when it is told to stop, long before its
+ * connections end. A dns holds its sockets until it ends: were they given back earlier, a reload
+ * that wants the address again would find it in use.
+ */
+static void release_rules(struct supervisor *s, struct crew *c, uint64_t now_ms)
+{
+	if (c->process[ROLE_DNS].pid == 0)
+		sockets_release_role(&s->sockets, &c->sockets, ROLE_DNS);
+	if (c->release_ms == 0 && c->process[ROLE_BALANCER].state != ROLE_SERVING)
+		c->release_ms = now_ms + RELEASE_MS;
+	if (c->release_ms > 0 && now_ms >= c->release_ms) {
+		sockets_release_role(&s->sockets, &c->sockets, ROLE_BALANCER);
+		c->released = true;
+	}
+}
+
 static void old_rules(struct supervisor *s, struct crew *c, uint64_t now_ms)
 {
 	const uint64_t drain_ms[ROLE_COUNT] = {[ROLE_DNS] = DNS_DRAIN_MS,
@@ -298,12 +317,7 @@ static void old_rules(struct supervisor *s, struct crew *c, uint64_t now_ms)
 		else if (p->state == ROLE_LOADING || p->state == ROLE_READY)
 			process_end(p, now_ms, "its generation is over");
 	}
-	/* what is queued on listeners that go away is accepted by then */
-	if (c->release_ms == 0 && c->process[ROLE_DNS].state != ROLE_SERVING &&
-		c->process[ROLE_BALANCER].state != ROLE_SERVING)
-		c->release_ms = now_ms + RELEASE_MS;
-	if (c->release_ms > 0 && now_ms >= c->release_ms && !c->released)
-		crew_release_sockets(s, c);
+	release_rules(s, c, now_ms);
 }
 
 /* Steps 5 and 6 are done when health has changed hands. */

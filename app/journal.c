@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "board/event_format.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,13 +14,16 @@
 
 void journal_event(const struct journal *j, struct event *e, bool direct)
 {
+	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
 	char line[EVENT_LINE_MAX];
 
 	e->role = ROLE_SUPERVISOR;
 	e->generation = j->generation;
 	e->real_ms = clock_real_ms();
 	event_emit(j->ring, e);
-	if (direct) {
+	/* never wait for a full pipe: a line is at most PIPE_BUF, which fits when there is any
+	 * room */
+	if (direct && poll(&out, 1, 0) == 1) {
 		size_t length = event_format(e, 0, j->format, line, sizeof line);
 
 		(void)write_all(STDERR_FILENO, line, length);

@@ -13,8 +13,9 @@ struct journal {
 };
 
 /*
- * Emit an event; real time, role and generation are filled in. `direct`: write it to standard error as well,
- * because there is no control to do it now (its death is the one thing that it cannot log).
+ * Emit an event; real time, role and generation are filled in. `direct`: write it to standard
+ * error as well, because there is no control to do it now (its death is the one thing that it
+ * cannot log).
  */
 void journal_event(const struct journal *j, struct event *e, bool direct);
 
@@ -27,7 +28,8 @@ void journal_report(const struct journal *j, const struct report *r);
 
 /* Messages on standard error, one a line in err_format()'s form: what a failed start says. */
 void report_print(const struct report *r);
-/* The same as text for an answer, at most `size` octets with the NUL; what does not fit is counted. */
+/* The same as text for an answer, at most `size` octets with the NUL; what does not fit is
+ * counted. */
 void report_text(const struct report *r, char *out, size_t size);
 
 #endif

@@ -71,7 +71,8 @@ static int capabilities_set(uint64_t permitted)
 	return (int)syscall(SYS_capset, &head, data);
 }
 
-/* What a later execve() could give back. Fails quietly without CAP_SETPCAP: no_new_privs stands behind it. */
+/* What a later execve() could give back. Fails quietly without CAP_SETPCAP: no_new_privs stands
+ * behind it. */
 static void bounding_set_empty(void)
 {
 	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
@@ -101,7 +102,7 @@ int privileges_trim(struct err *e)
 
 /* ---- roles ---- */
 
-/* The supervisor is gone: the loop sees its end of file; should it not, SIGALRM ends the process. */
+/* The supervisor is gone: the loop sees its end of file; should it not, SIGALRM ends it all. */
 static void parent_gone(int signal_number)
 {
 	(void)signal_number;

@@ -74,7 +74,8 @@ static int rows_take(struct rows *rows, uint32_t count, uint32_t *first)
 	return -1;
 }
 
-/* The rows of a process that is gone: its gauges say nothing any more, its counters stay for the next holder. */
+/* The rows of a process that is gone: its gauges say nothing any more, its counters stay for the
+ * next holder. */
 static void rows_drop(struct supervisor *s, struct process *p)
 {
 	struct rows *rows = rows_of(s, p->role);
@@ -176,7 +177,7 @@ void process_start(struct supervisor *s, struct crew *c, enum role r)
 		p->row_count = wanted;
 		if (process_fork(s, c, p, now_ms) == 0) {
 			p->state = ROLE_LOADING;
-			p->told_to_end = false;
+			p->told_to_close = p->told_to_end = false;
 			p->started_ms = now_ms;
 			p->served_ms = 0;
 			p->deadline_ms = now_ms + READY_DEADLINE_MS;
@@ -187,7 +188,8 @@ void process_start(struct supervisor *s, struct crew *c, enum role r)
 	if (c == s->next)
 		report_failure(&s->report, r, p->reason);
 	role_event(s, c, p, LEVEL_ERROR, "absent", "failed", p->reason);
-	schedule_restart(p, now_ms);
+	if (c == s->serving)
+		schedule_restart(p, now_ms);
 }
 
 /* ---- talking ---- */
@@ -273,6 +275,20 @@ void process_stop(struct process *p, uint64_t now_ms, uint64_t drain_ms)
 	(void)link_send(p->link, LINK_STOP, 0, NULL);
 	p->state = ROLE_DRAINING;
 	p->deadline_ms = now_ms + drain_ms + STOP_GRACE_MS;
+}
+
+void process_close(struct process *p, uint64_t now_ms, const char *reason)
+{
+	if (p->pid == 0 || p->told_to_close || p->told_to_end)
+		return;
+	if (p->role != ROLE_BALANCER || p->state != ROLE_DRAINING) {
+		process_end(p, now_ms, reason);
+		return;
+	}
+	(void)link_send(p->link, LINK_STOP, 0, NULL);
+	p->told_to_close = true;
+	p->deadline_ms = now_ms + CLOSE_MS + STOP_GRACE_MS;
+	(void)snprintf(p->reason, sizeof p->reason, "%s", reason);
 }
 
 void process_end(struct process *p, uint64_t now_ms, const char *reason)
@@ -369,9 +385,10 @@ static const _Atomic uint64_t *beat_cell(
 }
 
 /*
- * DESIGN speaks of a `busy_since` stored around each batch or callback. A beat costs less (a store a second, not two a
- * batch) and sees more: a process that was stopped, and a thread that waits for ever outside of any callback.
- * A draining role is not judged: its threads leave one by one, and its deadline bounds it.
+ * DESIGN speaks of a `busy_since` stored around each batch or callback. A beat costs less (a
+ * store a second, not two a batch) and sees more: a process that was stopped, and a thread that
+ * waits for ever outside of any callback. A draining role is not judged: its threads leave one by
+ * one, and its deadline bounds it.
  */
 void process_check_beats(struct supervisor *s, struct crew *c, enum role r)
 {
@@ -408,8 +425,10 @@ void process_check_times(struct supervisor *s, struct crew *c, enum role r)
 	}
 	if (p->deadline_ms == 0 || now_ms < p->deadline_ms)
 		return;
-	if (p->state == ROLE_DRAINING && !p->told_to_end)
-		process_end(p, now_ms, "its time to drain was over");
+	if (p->state == ROLE_DRAINING && !p->told_to_close && !p->told_to_end)
+		process_close(p, now_ms, "its time to drain was over");
+	else if (p->told_to_close && !p->told_to_end)
+		process_end(p, now_ms, NULL);
 	else if (p->state == ROLE_LOADING && !p->told_to_end)
 		process_kill(p, "it was not ready in time");
 	else

@@ -1,15 +1,17 @@
 /*
  * What was measured before this was written (Linux 6.18; tests/unit/test_sockets.c repeats it):
  *
- *   - A first socket bound without SO_REUSEPORT refuses to share its address with another program; set
- *     afterwards, the option lets our own further sockets join.
- *   - SO_ATTACH_REUSEPORT_CBPF fails with EINVAL on a UDP socket that is alone, as the kernel makes the group when the
- *     second one binds, and that second one would be given packets until the selector is there. So a UDP
- *     group is born with two sockets, before anybody is told of its address, and its selector stays.
+ *   - A first socket bound without SO_REUSEPORT refuses to share its address with another
+ *     program; set afterwards, the option lets our own further sockets join.
+ *   - SO_ATTACH_REUSEPORT_CBPF fails with EINVAL on a UDP socket that is alone, as the kernel
+ *     makes the group when the second one binds, and that second one would be given packets until
+ *     the selector is there. So a UDP group is born with two sockets, before anybody is told of
+ *     its address, and its selector stays.
  *   - A listening TCP socket has its group from listen() on.
- *   - A selector that names a socket beyond the group makes the kernel choose by hash: the modulus never exceeds
- *     the number of sockets.
- *   - Removing a socket moves the last one into its place: sockets are only ever removed all together.
+ *   - A selector that names a socket beyond the group makes the kernel choose by hash: the
+ *     modulus never exceeds the number of sockets.
+ *   - Removing a socket moves the last one into its place: sockets are only ever removed all
+ *     together.
  */
 #include "app/sockets.h"
 
@@ -83,7 +85,8 @@ static bool is_wildcard(const struct addr *a)
 	return memcmp(a->bytes, zero, sizeof zero) == 0;
 }
 
-/* The address to reply from on a wildcard socket; no path-MTU discovery, whose forged replies shrink answers. */
+/* The address to reply from on a wildcard socket; no path-MTU discovery, whose forged replies
+ * shrink answers. */
 static int udp_options(int fd, const struct addr *a)
 {
 	const struct timeval timeout = {.tv_usec = UDP_TIMEOUT_US};
@@ -118,8 +121,8 @@ static void buffer_check(int fd, const struct socket_group *g, const struct plac
 }
 
 /*
- * Open, bind and (TCP) listen. `joins`: the address is ours already, so SO_REUSEPORT is set before the bind; else
- * after it, so that the bind fails when somebody else has it.
+ * Open, bind and (TCP) listen. `joins`: the address is ours already, so SO_REUSEPORT is set
+ * before the bind; else after it, so that the bind fails when somebody else has it.
  */
 static int socket_open(const struct socket_group *g, bool joins, const struct place *p)
 {
@@ -254,7 +257,7 @@ static int group_grow(
 
 /* The plan's use of one address; a group that is new and fails is gone again. */
 static struct socket_group *plan_need(struct sockets *s, struct socket_plan *plan,
-	enum socket_kind kind, const struct hostport *address, unsigned workers,
+	enum socket_kind kind, enum role role, const struct hostport *address, unsigned workers,
 	const struct place *p)
 {
 	struct socket_group *g = group_find(s, kind, address);
@@ -279,8 +282,8 @@ static struct socket_group *plan_need(struct sockets *s, struct socket_plan *pla
 		return NULL;
 	}
 	g->users++;
-	plan->needs[plan->need_count].group = g;
-	plan->needs[plan->need_count++].workers = workers;
+	plan->needs[plan->need_count++] =
+		(struct socket_need){.group = g, .role = role, .workers = workers};
 	return g;
 }
 
@@ -296,8 +299,8 @@ static void plan_listen(
 {
 	const struct hostport *address = &p->conf->listens[index].address;
 	unsigned workers = p->conf->workers;
-	struct socket_group *udp = plan_need(s, plan, SOCKET_UDP, address, workers, p);
-	struct socket_group *tcp = plan_need(s, plan, SOCKET_TCP, address, 1, p);
+	struct socket_group *udp = plan_need(s, plan, SOCKET_UDP, ROLE_DNS, address, workers, p);
+	struct socket_group *tcp = plan_need(s, plan, SOCKET_TCP, ROLE_DNS, address, 1, p);
 
 	if (udp != NULL) {
 		for (unsigned w = 0; w < workers; w++)
@@ -314,8 +317,8 @@ static void plan_balancer(
 	struct sockets *s, struct socket_plan *plan, size_t index, const struct place *p)
 {
 	unsigned workers = p->conf->workers;
-	struct socket_group *g =
-		plan_need(s, plan, SOCKET_TCP, &p->conf->balancers[index].listen, workers, p);
+	struct socket_group *g = plan_need(
+		s, plan, SOCKET_TCP, ROLE_BALANCER, &p->conf->balancers[index].listen, workers, p);
 
 	if (g == NULL)
 		return;
@@ -374,14 +377,27 @@ void sockets_go(const struct socket_plan *plan)
 	}
 }
 
-void sockets_release(struct sockets *s, struct socket_plan *plan)
+static void need_drop(struct sockets *s, struct socket_need *need)
+{
+	struct socket_group *g = need->group;
+
+	need->group = NULL;
+	if (g != NULL && --g->users == 0)
+		group_remove(s, g);
+}
+
+void sockets_release_role(struct sockets *s, struct socket_plan *plan, enum role r)
 {
 	for (size_t i = 0; i < plan->need_count; i++) {
-		struct socket_group *g = plan->needs[i].group;
-
-		if (--g->users == 0)
-			group_remove(s, g);
+		if (plan->needs[i].role == r)
+			need_drop(s, &plan->needs[i]);
 	}
+}
+
+void sockets_release(struct sockets *s, struct socket_plan *plan)
+{
+	for (size_t i = 0; i < plan->need_count; i++)
+		need_drop(s, &plan->needs[i]);
 	free(plan->udp);
 	free(plan->dns_tcp);
 	free(plan->balancer_tcp);

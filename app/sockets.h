@@ -1,10 +1,12 @@
 /*
- * The listening sockets: opened by the supervisor, kept over generations by address, inherited by the roles.
+ * The listening sockets: opened by the supervisor, kept over generations by address, inherited by
+ * the roles.
  *
- * A group is all sockets of one protocol and address. A selector in the kernel sends a packet or connection to one of
- * the first `active` of them, by the CPU it arrived on; the others are parked: open, and given nothing. So a
- * generation that needs more sockets can open them while the old one serves, and one that needs fewer parks
- * them again: closing one would lose what is queued in it.
+ * A group is all sockets of one protocol and address. A selector in the kernel sends a packet or
+ * connection to one of the first `active` of them, by the CPU it arrived on; the others are
+ * parked: open, and given nothing. So a generation that needs more sockets can open them while
+ * the old one serves, and one that needs fewer parks them again: closing one would lose what is
+ * queued in it.
  */
 #ifndef APP_SOCKETS_H
 #define APP_SOCKETS_H
@@ -33,26 +35,33 @@ struct sockets {
 	size_t count, capacity;
 };
 
+/* One address that a plan needs. */
+struct socket_need {
+	struct socket_group *group; /* NULL: given back */
+	enum role role;             /* who reads it */
+	unsigned workers;
+};
+
 /* What one generation needs, in the form its roles get. Zero-initialise. */
 struct socket_plan {
 	struct start_socket *udp, *dns_tcp, *balancer_tcp;
 	size_t udp_count, dns_tcp_count, balancer_tcp_count;
-	struct {
-		struct socket_group *group;
-		unsigned workers;
-	} * needs;
+	struct socket_need *needs;
 	size_t need_count;
 };
 
 /*
- * Open what `c` needs and does not exist yet, parked. Every failure is an error at the address's place in the
- * configuration; then -1, and nothing has changed. A receive buffer smaller than wanted is a warning.
+ * Open what `c` needs and does not exist yet, parked. Every failure is an error at the address's
+ * place in the configuration; then -1, and nothing has changed. A receive buffer smaller than
+ * wanted is a warning.
  */
 int sockets_plan(
 	struct sockets *s, const struct conf *c, struct socket_plan *plan, struct report *report);
 /* Point the selectors at the plan's sockets: from now on they are served. */
 void sockets_go(const struct socket_plan *plan);
-/* The plan's generation no longer reads its sockets: groups nobody else needs are closed. */
+/* The plan's role `r` no longer reads its sockets: groups nobody else needs are closed. */
+void sockets_release_role(struct sockets *s, struct socket_plan *plan, enum role r);
+/* The same for all of them, and the end of the plan. */
 void sockets_release(struct sockets *s, struct socket_plan *plan);
 
 #endif

@@ -140,7 +140,8 @@ static void role_row_update(struct supervisor *s, const struct crew *c, enum rol
 	atomic_store_explicit(&row->started_ms, p->started_ms, memory_order_relaxed);
 }
 
-/* Who runs, for `status`: of each role the process that serves, in whatever crew, else the serving crew's. */
+/* Who runs, for `status`: of each role the process that serves, in whatever crew, else the
+ * serving crew's. */
 static void update_board(struct supervisor *s)
 {
 	struct board_role *self = &s->board.supervisor->role[ROLE_SUPERVISOR];

@@ -1,8 +1,8 @@
 /*
  * The supervisor: one process, one thread, one poll() loop, no network traffic of its own.
  *
- * It owns what outlives a role: board, slots, listening sockets. A `crew` is one generation at work: its
- * configuration compiled to slots, its sockets and folders, and its four processes.
+ * It owns what outlives a role: board, slots, listening sockets. A `crew` is one generation at
+ * work: its configuration compiled to slots, its sockets and folders, and its four processes.
  *
  *     supervisor.c    the loop: signals, links, the tick; start and stop
  *     generations.c   the time line of a reload, and the rules that say who serves
@@ -29,8 +29,9 @@
 #define READY_DEADLINE_MS 300000u              /* for loading zones and databases */
 #define STOP_MS           2000u                /* stop in order; killed after it */
 #define STOP_GRACE_MS     500u   /* on top of what a role bounds itself, before it is killed */
-#define DNS_DRAIN_MS      60000u /* an old dns leaves when its TCP connections are idle */
-#define RELEASE_MS        500u   /* from STOP until the sockets of a crew are given back */
+#define DNS_DRAIN_MS      15000u /* an old dns leaves when its TCP connections are idle (10 s) */
+#define CLOSE_MS          10000u /* over which a balancer spreads the closing of what is left */
+#define RELEASE_MS        500u   /* from STOP until an old balancer's listeners are given back */
 #define STOP_ALL_MS       10000u /* whatever happens, the supervisor ends within this */
 #define TICK_MS           1000u
 #define REASON_MAX        256u /* octets with the NUL, as much as an event has */
@@ -45,8 +46,9 @@ struct process {
 	enum role role;
 	enum role_state state; /* ABSENT: no process */
 	pid_t pid;
-	int link;         /* -1: none, or it was closed */
-	bool told_to_end; /* end of file was sent: it must end within STOP_MS */
+	int link;           /* -1: none, or it was closed */
+	bool told_to_close; /* a second STOP was sent: connections end within CLOSE_MS */
+	bool told_to_end;   /* end of file was sent: it must end within STOP_MS */
 	uint64_t started_ms;
 	uint64_t served_ms;   /* since when it serves; 0 = it does not */
 	uint64_t deadline_ms; /* killed then; 0 = none */
@@ -68,8 +70,8 @@ struct crew {
 	struct folders folders;
 	struct control_socket *control; /* shared likewise */
 	int wake;
-	uint64_t release_ms; /* when the sockets are given back; 0 = not yet due */
-	bool released;
+	uint64_t release_ms; /* when the balancer's listeners are given back; 0 = not yet due */
+	bool released;       /* they are */
 	struct process process[ROLE_COUNT]; /* [ROLE_SUPERVISOR] is not used */
 };
 
@@ -113,17 +115,16 @@ struct supervisor {
 
 /* Run until SIGTERM or SIGINT. Returns the exit code. */
 int supervisor_run(const char *conf_file);
-/* Before the first fork: the board as the last run left it, and no more capabilities than needed. */
+/* Before the first fork: the board as the last run left it, no more capabilities than needed. */
 int supervisor_prepare(struct supervisor *s, const struct crew *first);
 
 /* ---- crew.c ---- */
 
-/* Everything a generation needs but its processes. -1 with all errors in `report`; nothing is left open then. */
+/* Everything a generation needs but its processes. -1 with all errors in `report`; nothing is
+ * left open then. */
 int crew_new(struct supervisor *s, struct conf *conf, struct crew **out, struct report *report);
 /* Give it all back. Its processes are gone. */
 void crew_free(struct supervisor *s, struct crew *c);
-/* It no longer listens: give its sockets back. */
-void crew_release_sockets(struct supervisor *s, struct crew *c);
 /* Has it any process, or the wait for one? */
 bool crew_is_gone(const struct crew *c);
 
@@ -136,6 +137,8 @@ void process_listen(struct supervisor *s, struct crew *c, enum role r);
 void process_go(struct supervisor *s, struct crew *c, enum role r);
 /* Drain, at most `drain_ms`. */
 void process_stop(struct process *p, uint64_t now_ms, uint64_t drain_ms);
+/* Close what is left: a balancer over CLOSE_MS, others within STOP_MS. */
+void process_close(struct process *p, uint64_t now_ms, const char *reason);
 /* Stop in order within STOP_MS. */
 void process_end(struct process *p, uint64_t now_ms, const char *reason);
 void process_kill(struct process *p, const char *reason);

@@ -1,5 +1,6 @@
-/* The verbs that live in this program itself; the others talk to a running server (control/client.h). argv[0..argc)
- * is what follows the verb; the result is the exit code: 0, 1 refused or failed, 2 wrong usage. */
+/* The verbs that live in this program itself; the others talk to a running server
+ * (control/client.h). argv[0..argc) is what follows the verb; the result is the exit code: 0, 1
+ * refused or failed, 2 wrong usage. */
 #ifndef APP_VERBS_H
 #define APP_VERBS_H
 

@@ -4,8 +4,8 @@
  *     http 192.0.2.11:8080 /healthz host= expect=200-299 @5000/2000/2/3/10
  *     └─ what is tested ─────────────────────────────┘  └ interval, timeout, fall, rise, jitter
  *
- * What is tested comes first, so that a probe whose timing alone was changed finds its predecessor by prefix
- * and starts with its verdict instead of `unknown`, which usually serves.
+ * What is tested comes first, so that a probe whose timing alone was changed finds its
+ * predecessor by prefix and starts with its verdict instead of `unknown`, which usually serves.
  */
 #include "board/generation.h"
 
@@ -122,8 +122,7 @@ struct builder {
 	struct slots *slots;
 	struct board *board;
 	struct predecessors predecessors;
-	uint32_t *
-		probe_of_slot; /* [BOARD_PROBES_MAX]: index in g->probes + 1; 0 = not in this generation */
+	uint32_t *probe_of_slot;     /* [BOARD_PROBES_MAX]: index in g->probes + 1; 0 = not in it */
 	size_t endpoints, listeners; /* slots taken so far */
 };
 

@@ -1,7 +1,7 @@
 /*
- * Per kind: the uses of each slot and an open-addressed index from key to slot, both private to the
- * supervisor; the keys themselves stand on its sheet, where all can read them. The index is at most half
- * full and deletes by shifting back, so it never needs to be built anew.
+ * Per kind: the uses of each slot and an open-addressed index from key to slot, both private to
+ * the supervisor; the keys themselves stand on its sheet, where all can read them. The index is
+ * at most half full and deletes by shifting back, so it never needs to be built anew.
  */
 #include "board/slots.h"
 

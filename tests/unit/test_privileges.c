@@ -170,7 +170,8 @@ static void a_role_whose_supervisor_is_gone_does_not_start(void **state)
 	assert_int_equal(in_child(wrong_parent, &a), OK);
 }
 
-/* A role that does not see the end of its link: still, it does not outlive its supervisor for long. */
+/* A role that does not see the end of its link: still, it does not outlive its supervisor for
+ * long. */
 static void a_hanging_role_dies_with_its_supervisor(void **state)
 {
 	const struct accounts a = {.change = false};

@@ -1,4 +1,5 @@
-/* The kernel's side of app/sockets.c: what its file head says was measured is measured here again. */
+/* The kernel's side of app/sockets.c: what its file head says was measured is measured here
+ * again. */
 #include "tests/unit/conf_text.h"
 #include "tests/unit/test.h"
 
@@ -227,6 +228,31 @@ static void parked_tcp_listeners_get_nothing_and_are_handed_out(void **state)
 	conf_free(one);
 }
 
+static void what_one_role_gives_back_the_other_keeps(void **state)
+{
+	unsigned port = free_port();
+	char listen[64], balancer[64];
+	struct sockets s = {0};
+	struct socket_plan plan;
+	struct conf *c;
+
+	(void)state;
+	(void)snprintf(listen, sizeof listen, "127.0.0.1:%u", free_port());
+	(void)snprintf(balancer, sizeof balancer, "127.0.0.1:%u", port);
+	c = conf_with(listen, 2, balancer);
+	plan_good(&s, c, &plan);
+	assert_int_equal(s.count, 3);
+	sockets_release_role(&s, &plan, ROLE_DNS);
+	assert_int_equal(s.count, 1);
+	assert_true(connect_to(port) >= 0);
+	sockets_release_role(&s, &plan, ROLE_DNS); /* once is enough */
+	sockets_release_role(&s, &plan, ROLE_BALANCER);
+	assert_int_equal(connect_to(port), -1);
+	sockets_release(&s, &plan);
+	close_all(&s);
+	conf_free(c);
+}
+
 static void an_address_in_use_is_an_error_with_its_place(void **state)
 {
 	unsigned port = free_port();
@@ -353,6 +379,7 @@ int main(void)
 		cmocka_unit_test(a_plan_has_a_socket_for_each_worker_and_address),
 		cmocka_unit_test(sockets_beyond_the_selector_get_nothing),
 		cmocka_unit_test(parked_tcp_listeners_get_nothing_and_are_handed_out),
+		cmocka_unit_test(what_one_role_gives_back_the_other_keeps),
 		cmocka_unit_test(an_address_in_use_is_an_error_with_its_place),
 		cmocka_unit_test(a_failed_plan_leaves_the_serving_one_alone),
 		cmocka_unit_test(a_wildcard_may_come_beside_our_own_address),
