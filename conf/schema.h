@@ -7,10 +7,10 @@
  *   type      how one value is written (conf/value.c has one row a type)
  *   place     where it goes in the struct of its level
  *
- * Binding (bind.c), printing (print.c), the reference and the editors' schema (reference.c) walk
- * this table and know no key of their own. Rows stand in the order in which they are printed,
- * children after their parent. A key whose function is not built has a row with `unbuilt`: it is
- * refused by name.
+ * Binding (bind.c), printing (print.c), the reference (reference.c) and the editors' schema
+ * (json_schema.c) walk this table and know no key of their own. Rows stand in the order in which
+ * they are printed, children after their parent. A key whose function is not built has a row with
+ * `unbuilt`: it is refused by name.
  */
 #ifndef CONF_SCHEMA_H
 #define CONF_SCHEMA_H
