@@ -320,11 +320,14 @@ static void old_rules(struct supervisor *s, struct crew *c, uint64_t now_ms)
 	release_rules(s, c, now_ms);
 }
 
-/* Steps 5 and 6 are done when health has changed hands. */
+/*
+ * Step 6 may begin when health has changed hands and who asks the server now is answered by the new
+ * generation: the old dns reads the same sockets until its workers have looked at their stop flags.
+ */
 static void reload_check(struct supervisor *s, uint64_t now_ms)
 {
 	const struct crew *c = s->serving;
-	bool done = true;
+	bool done = !alive_elsewhere(s, c, ROLE_DNS) || now_ms - s->reload.switched_ms >= SETTLE_MS;
 
 	if (s->reload.switched_ms == 0)
 		return;

@@ -32,6 +32,7 @@
 #define DNS_DRAIN_MS      15000u /* an old dns leaves when its TCP connections are idle (10 s) */
 #define CLOSE_MS          10000u /* over which a balancer spreads the closing of what is left */
 #define RELEASE_MS        500u   /* from STOP until an old balancer's listeners are given back */
+#define SETTLE_MS         300u   /* an old dns answers no more over UDP by then */
 #define STOP_ALL_MS       10000u /* whatever happens, the supervisor ends within this */
 #define TICK_MS           1000u
 #define REASON_MAX        256u /* octets with the NUL, as much as an event has */
