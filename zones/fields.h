@@ -33,6 +33,8 @@ int field_number(struct fields *f, const char *what, uint32_t max, unsigned octe
 int field_time(struct fields *f, const char *what);
 /* A character string of at most 255 octets, with its length octet. */
 int field_string(struct fields *f, const char *what);
+/* All tokens that are left, at least one. */
+int field_hex(struct fields *f, const char *what);
 int field_ipv4(struct fields *f, const char *what);
 int field_ipv6(struct fields *f, const char *what);
 

@@ -3,11 +3,13 @@
  */
 #include "zones/rdata.h"
 
-#include "base/addr.h"
 #include "base/wire.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Octets of the well-formed, uncompressed name at the reader, which moves past it; 0 = none. */
 static size_t skip_name(struct reader *r)
@@ -52,21 +54,6 @@ static bool verify_bitmap(struct reader *r)
 	return true;
 }
 
-/* RFC 9460, 2.2: keys in strictly rising order, each with its length. */
-static bool verify_params(struct reader *r)
-{
-	int last = -1;
-
-	while (reader_left(r) > 0) {
-		uint16_t key = get_u16(r);
-
-		if (get_bytes(r, get_u16(r)) == NULL || key <= last)
-			return false;
-		last = key;
-	}
-	return true;
-}
-
 /* RFC 8659, 4.1: 1..255 letters and digits. */
 static bool verify_tag(struct reader *r)
 {
@@ -82,23 +69,6 @@ static bool verify_tag(struct reader *r)
 			return false;
 	}
 	return true;
-}
-
-/* RFC 1876, 2: version 0; sizes are two digits of 0..9; coordinates within the globe. */
-static bool verify_loc(struct reader *r)
-{
-	const uint8_t *p = get_bytes(r, 16);
-	int64_t latitude, longitude;
-
-	if (p == NULL || p[0] != 0)
-		return false;
-	for (int i = 1; i <= 3; i++)
-		if ((p[i] >> 4) > 9 || (p[i] & 15) > 9)
-			return false;
-	latitude = (int64_t)load_u32(p + 4) - (INT64_C(1) << 31);
-	longitude = (int64_t)load_u32(p + 8) - (INT64_C(1) << 31);
-	return latitude >= -324000000 && latitude <= 324000000 && longitude >= -648000000 &&
-	       longitude <= 648000000;
 }
 
 /* RFC 3123, 4. */
@@ -131,35 +101,114 @@ static bool verify_gateway(struct reader *r, unsigned kind)
 	return false;
 }
 
-static bool verify_field(char form, struct reader *r, const uint8_t *rdata)
+/* RFC 8005, 5: lengths of identity and key, algorithm, both, rendezvous servers. */
+static bool verify_hip(struct reader *r)
+{
+	uint8_t identity = get_u8(r);
+	uint16_t key;
+
+	(void)get_u8(r);
+	key = get_u16(r);
+	if (identity == 0 || key == 0 || get_bytes(r, identity) == NULL ||
+		get_bytes(r, key) == NULL)
+		return false;
+	while (reader_left(r) > 0)
+		if (skip_name(r) == 0)
+			return false;
+	return true;
+}
+
+/* Octets of a letter that always has as many; 0 for the others. */
+static size_t fixed_size(char form)
 {
 	switch (form) {
-	case '1': (void)get_bytes(r, 1); break;
-	case '2': (void)get_bytes(r, 2); break;
+	case '1':
+	case 'A':
+	case 'U':
+	case 'V':
+	case 'W':
+	case 'm': return 1;
+	case '2':
+	case 'C':
+	case 'T': return 2;
 	case '4':
-	case 'i': (void)get_bytes(r, 4); break;
-	case '6': (void)get_bytes(r, 6); break;
-	case '8': (void)get_bytes(r, 8); break;
-	case 'I': (void)get_bytes(r, 16); break;
+	case 'd':
+	case 'D':
+	case 'i': return 4;
+	case '6': return 6;
+	case '8':
+	case 'e': return 8;
+	case 'I':
+	case 'l': return 16;
+	}
+	return 0;
+}
+
+/* To the end, at least so many octets. */
+static bool verify_rest(struct reader *r, size_t least)
+{
+	bool enough = reader_left(r) >= least;
+
+	r->at = r->end;
+	return enough;
+}
+
+static bool verify_field(char form, struct reader *r, const uint8_t *rdata)
+{
+	size_t size = fixed_size(form);
+
+	if (size > 0) {
+		const uint8_t *p = get_bytes(r, size);
+
+		return p != NULL && (form != 'l' || loc_verify(p));
+	}
+	switch (form) {
 	case 'n': return skip_name(r) > 0;
 	case 's':
-	case 'h': (void)get_bytes(r, get_u8(r)); break;
+	case 'S': return get_bytes(r, get_u8(r)) != NULL;
+	case 'o': return reader_left(r) == 0 || get_bytes(r, get_u8(r)) != NULL;
+	case 'H': return reader_left(r) > 1 && r->at[0] > 0 && get_bytes(r, get_u8(r)) != NULL;
 	case 't': return verify_strings(r);
 	case 'x':
-		if (reader_left(r) == 0)
-			return false;
-		r->at = r->end;
-		break;
-	case 'X': r->at = r->end; break;
+	case 'y':
+	case 'w':
+	case 'N': return verify_rest(r, 1);
+	case 'M': return verify_rest(r, 2);
+	case 'z':
+	case 'X': return verify_rest(r, 0);
 	case 'b': return verify_bitmap(r);
-	case 'p': return verify_params(r);
 	case 'c': return verify_tag(r);
-	case 'l': return verify_loc(r);
 	case 'a': return verify_apl(r);
+	case 'h': return verify_hip(r);
 	case 'g': return verify_gateway(r, rdata[1]);
 	case 'G': return verify_gateway(r, rdata[1] & 0x7f);
+	case 'p': {
+		const uint8_t *params = r->at;
+
+		r->at = r->end;
+		return svcb_verify(params, (size_t)(r->end - params));
 	}
-	return !r->failed;
+	}
+	return false;
+}
+
+/* Digests whose kind says how long they are: DS (RFC 4034, 4509, 6605), SSHFP (4255, 6594), TLSA (6698), ZONEMD (8976).
+ * `kind` 0: of an unknown kind, any length. */
+static bool verify_digest(uint16_t type, const uint8_t *rdata, size_t length)
+{
+	static const struct {
+		uint16_t type;
+		uint8_t kind_at, digest_at, kind, octets;
+	} digests[] = {{43, 3, 4, 1, 20}, {43, 3, 4, 2, 32}, {43, 3, 4, 4, 48}, {44, 1, 2, 1, 20},
+		{44, 1, 2, 2, 32}, {52, 2, 3, 1, 32}, {52, 2, 3, 2, 64}, {53, 2, 3, 1, 32},
+		{53, 2, 3, 2, 64}, {59, 3, 4, 1, 20}, {59, 3, 4, 2, 32}, {59, 3, 4, 4, 48},
+		{63, 5, 6, 1, 48}, {63, 5, 6, 2, 64}};
+
+	for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++)
+		if (digests[i].type == type && rdata[digests[i].kind_at] == digests[i].kind &&
+			length != (size_t)digests[i].digest_at + digests[i].octets)
+			return false;
+	return true;
 }
 
 bool rdata_verify(uint16_t type, const uint8_t *rdata, size_t length)
@@ -167,12 +216,12 @@ bool rdata_verify(uint16_t type, const uint8_t *rdata, size_t length)
 	const struct rdata_type *t = rdata_type(type);
 	struct reader r = {rdata, rdata + length, false};
 
-	if (t == NULL || t->form[0] == '\0')
+	if (t == NULL || t->form == NULL || t->form[0] == '\0')
 		return true;
 	for (const char *form = t->form; *form != '\0'; form++)
 		if (!verify_field(*form, &r, rdata))
 			return false;
-	return reader_left(&r) == 0;
+	return reader_left(&r) == 0 && verify_digest(type, rdata, length);
 }
 
 /* ---- text ---- */
@@ -194,32 +243,218 @@ static void format_string(const uint8_t *p, size_t length, struct text *out)
 	text_puts(out, "\"");
 }
 
-static void format_field(char form, struct reader *r, struct text *out)
+static void format_hex(const uint8_t *p, size_t length, struct text *out)
 {
-	char name[NAME_TEXT_MAX], address[ADDR_TEXT_MAX];
-	struct addr a = {0};
+	for (size_t i = 0; i < length; i++)
+		text_printf(out, "%02x", p[i]);
+}
+
+void rdata_format_base64(const uint8_t *p, size_t length, struct text *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < length; i += 3) {
+		uint32_t group = (uint32_t)p[i] << 16;
+		char four[4] = {0, 0, '=', '='};
+
+		group |= i + 1 < length ? (uint32_t)p[i + 1] << 8 : 0;
+		group |= i + 2 < length ? (uint32_t)p[i + 2] : 0;
+		four[0] = digits[group >> 18];
+		four[1] = digits[group >> 12 & 63];
+		if (i + 1 < length)
+			four[2] = digits[group >> 6 & 63];
+		if (i + 2 < length)
+			four[3] = digits[group & 63];
+		text_add(out, four, 4);
+	}
+}
+
+static void format_base32(const uint8_t *p, size_t length, struct text *out)
+{
+	uint32_t bits = 0, count = 0;
+
+	for (size_t i = 0; i < length || count > 0;) {
+		while (count < 5 && i < length) {
+			bits = bits << 8 | p[i++];
+			count += 8;
+		}
+		if (count < 5) {
+			bits <<= 5 - count;
+			count = 5;
+		}
+		text_add(out, &"0123456789abcdefghijklmnopqrstuv"[bits >> (count - 5) & 31], 1);
+		count -= 5;
+	}
+}
+
+/* Two digits an octet with `between` after every `group` of them. */
+static void format_groups(
+	const uint8_t *p, size_t length, size_t group, const char *between, struct text *out)
+{
+	for (size_t i = 0; i < length; i += group) {
+		if (i > 0)
+			text_puts(out, between);
+		format_hex(p + i, group, out);
+	}
+}
+
+static void format_date(uint32_t seconds, struct text *out)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	(void)gmtime_r(&t, &tm);
+	text_printf(out, "%04d%02d%02d%02d%02d%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+		tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+static void format_bitmap(struct reader *r, struct text *out)
+{
+	const char *between = "";
+	char name[RRTYPE_TEXT_MAX];
+
+	while (reader_left(r) > 0) {
+		unsigned window = get_u8(r), length = get_u8(r);
+		const uint8_t *bits = get_bytes(r, length);
+
+		for (unsigned i = 0; i < length * 8; i++) {
+			if ((bits[i / 8] & (0x80 >> (i & 7))) == 0)
+				continue;
+			text_puts(out, between);
+			text_puts(out, rrtype_format((uint16_t)(window << 8 | i), name));
+			between = " ";
+		}
+	}
+}
+
+static void format_name(struct reader *r, struct text *out)
+{
+	char name[NAME_TEXT_MAX];
+
+	text_puts(out, name_format(r->at, name));
+	(void)skip_name(r);
+}
+
+static void format_address(int family, size_t octets, struct reader *r, struct text *out)
+{
+	char address[INET6_ADDRSTRLEN] = "";
+
+	(void)inet_ntop(family, get_bytes(r, octets), address, sizeof address);
+	text_puts(out, address);
+}
+
+static void format_apl(struct reader *r, struct text *out)
+{
+	const char *between = "";
+
+	while (reader_left(r) > 0) {
+		uint16_t family = get_u16(r);
+		uint8_t prefix = get_u8(r), length = get_u8(r), octets[16] = {0};
+		struct reader address = {octets, octets + sizeof octets, false};
+
+		memcpy(octets, get_bytes(r, length & 0x7f), length & 0x7f);
+		text_printf(out, "%s%s%u:", between, (length & 0x80) != 0 ? "!" : "", family);
+		format_address(
+			family == 1 ? AF_INET : AF_INET6, family == 1 ? 4 : 16, &address, out);
+		text_printf(out, "/%u", prefix);
+		between = " ";
+	}
+}
+
+static void format_gateway(struct reader *r, unsigned kind, struct text *out)
+{
+	switch (kind) {
+	case 1: format_address(AF_INET, 4, r, out); break;
+	case 2: format_address(AF_INET6, 16, r, out); break;
+	case 3: format_name(r, out); break;
+	default: text_puts(out, "."); break;
+	}
+}
+
+static void format_hip(struct reader *r, struct text *out)
+{
+	uint8_t identity = get_u8(r), algorithm = get_u8(r);
+	uint16_t key = get_u16(r);
+
+	text_printf(out, "%u ", algorithm);
+	format_hex(get_bytes(r, identity), identity, out);
+	text_puts(out, " ");
+	rdata_format_base64(get_bytes(r, key), key, out);
+	while (reader_left(r) > 0) {
+		text_puts(out, " ");
+		format_name(r, out);
+	}
+}
+
+static void format_wks(struct reader *r, struct text *out)
+{
+	text_printf(out, "%u", get_u8(r));
+	for (unsigned port = 0; reader_left(r) > 0; port += 8) {
+		uint8_t bits = get_u8(r);
+
+		for (unsigned i = 0; i < 8; i++)
+			if ((bits & (0x80 >> i)) != 0)
+				text_printf(out, " %u", port + i);
+	}
+}
+
+static void format_atma(const uint8_t *p, size_t length, struct text *out)
+{
+	if (p[0] == 1)
+		text_printf(out, "+%.*s", (int)(length - 1), (const char *)p + 1);
+	else
+		format_hex(p + 1, length - 1, out);
+}
+
+/* What runs to the end of the RDATA. */
+static void format_rest(char form, struct reader *r, struct text *out)
+{
+	const uint8_t *p = r->at;
+	size_t length = reader_left(r);
+
+	switch (form) {
+	case 'x': format_hex(p, length, out); break;
+	case 'y':
+	case 'z': rdata_format_base64(p, length, out); break;
+	case 'X': format_string(p, length, out); break;
+	case 'N':
+		text_puts(out, "0x");
+		format_hex(p, length, out);
+		break;
+	case 'M': format_atma(p, length, out); break;
+	case 'p': svcb_format(p, length, out); break;
+	case 'b': format_bitmap(r, out); break;
+	case 'a': format_apl(r, out); break;
+	case 'h': format_hip(r, out); break;
+	case 'w': format_wks(r, out); break;
+	}
+	r->at = r->end;
+}
+
+static void format_field(char form, struct reader *r, const uint8_t *rdata, struct text *out)
+{
+	char type[RRTYPE_TEXT_MAX];
 	uint8_t length;
 
 	switch (form) {
-	case '1': text_printf(out, "%u", get_u8(r)); break;
-	case '2': text_printf(out, "%u", get_u16(r)); break;
-	case '4': text_printf(out, "%" PRIu32, get_u32(r)); break;
-	case 'n':
-		text_puts(out, name_format(r->at, name));
-		(void)skip_name(r);
-		break;
-	case 'i':
-		a.family = FAMILY_IPV4;
-		memcpy(a.bytes, get_bytes(r, 4), 4);
-		text_puts(out, addr_format(&a, address));
-		break;
-	case 'I':
-		a.family = FAMILY_IPV6;
-		memcpy(a.bytes, get_bytes(r, 16), 16);
-		text_puts(out, addr_format(&a, address));
-		break;
+	case '1':
+	case 'A':
+	case 'U':
+	case 'V':
+	case 'W': text_printf(out, "%u", get_u8(r)); break;
+	case '2':
+	case 'C': text_printf(out, "%u", get_u16(r)); break;
+	case '4':
+	case 'd': text_printf(out, "%" PRIu32, get_u32(r)); break;
+	case 'T': text_puts(out, rrtype_format(get_u16(r), type)); break;
+	case 'D': format_date(get_u32(r), out); break;
+	case 'n': format_name(r, out); break;
+	case 'i': format_address(AF_INET, 4, r, out); break;
+	case 'I': format_address(AF_INET6, 16, r, out); break;
 	case 's':
 	case 't':
+	case 'o':
 		length = get_u8(r);
 		format_string(get_bytes(r, length), length, out);
 		break;
@@ -227,10 +462,27 @@ static void format_field(char form, struct reader *r, struct text *out)
 		length = get_u8(r);
 		text_add(out, (const char *)get_bytes(r, length), length);
 		break;
-	case 'X':
-		format_string(r->at, reader_left(r), out);
-		r->at = r->end;
+	case 'S':
+		length = get_u8(r);
+		if (length == 0)
+			text_puts(out, "-");
+		format_hex(get_bytes(r, length), length, out);
 		break;
+	case 'H':
+		length = get_u8(r);
+		format_base32(get_bytes(r, length), length, out);
+		break;
+	case '6': format_groups(get_bytes(r, 6), 6, 1, "-", out); break;
+	case 'e': format_groups(get_bytes(r, 8), 8, 1, "-", out); break;
+	case '8': format_groups(get_bytes(r, 8), 8, 2, ":", out); break;
+	case 'l': loc_format(get_bytes(r, 16), out); break;
+	case 'm':
+		length = get_u8(r);
+		text_printf(out, "%u %u", length >> 7, length & 0x7fu);
+		break;
+	case 'g': format_gateway(r, rdata[1], out); break;
+	case 'G': format_gateway(r, rdata[1] & 0x7fu, out); break;
+	default: format_rest(form, r, out); break;
 	}
 }
 
@@ -238,25 +490,59 @@ static void format_field(char form, struct reader *r, struct text *out)
 static void format_generic(const uint8_t *rdata, size_t length, struct text *out)
 {
 	text_printf(out, "\\# %zu%s", length, length > 0 ? " " : "");
-	for (size_t i = 0; i < length; i++)
-		text_printf(out, "%02x", rdata[i]);
+	format_hex(rdata, length, out);
+}
+
+/* Does the text from out->data[start] on read back to the same octets? */
+static bool reads_back(
+	uint16_t type, const uint8_t *rdata, size_t length, const struct text *out, size_t start)
+{
+	struct report report = {0};
+	struct scan scan;
+	bool same = false;
+	uint8_t *wire = malloc(RDATA_MAX);
+
+	if (wire == NULL || out->failed)
+		goto out;
+	scan_memory(&scan, out->data + start, out->length - start, "", &report);
+	if (scan_next(&scan)) {
+		struct fields f = {.scan = &scan,
+			.next = scan.tokens,
+			.end = scan.tokens + scan.count,
+			.type = scan.tokens,
+			.at = wire,
+			.limit = wire + RDATA_MAX};
+
+		same = rdata_parse(type, &f) == 0 && (size_t)(f.at - wire) == length &&
+		       memcmp(wire, rdata, length) == 0;
+	}
+	scan_close(&scan);
+out:
+	free(wire);
+	report_free(&report);
+	return same;
 }
 
 void rdata_format(uint16_t type, const uint8_t *rdata, size_t length, struct text *out)
 {
 	const struct rdata_type *t = rdata_type(type);
 	struct reader r = {rdata, rdata + length, false};
-	const char *form = t != NULL ? t->form : "";
+	const char *form = t != NULL && t->form != NULL ? t->form : "";
+	size_t start = out->length;
 
-	if (t == NULL || t->parse == NULL || !rdata_verify(type, rdata, length)) {
+	if (*form == '\0' || length == 0 || !rdata_verify(type, rdata, length)) {
 		format_generic(rdata, length, out);
 		return;
 	}
-	while (*form != '\0') {
+	while (*form != '\0' && (r.at < r.end || strchr("gGX", *form) != NULL)) {
 		if (r.at != rdata)
 			text_puts(out, " ");
-		format_field(*form, &r, out);
+		format_field(*form, &r, rdata, out);
 		if (*form != 't' || reader_left(&r) == 0)
 			form++;
+	}
+	if (t->parse == NULL && !out->failed && !reads_back(type, rdata, length, out, start)) {
+		out->length = start; /* an oddity such as a negated APL item of family 3 */
+		format_generic(rdata, length, out);
 	}
 }

@@ -310,7 +310,11 @@ static size_t read_head(struct source *s, const struct token *t, size_t count, s
 	}
 	h->type = &t[i];
 	if (rrtype_parse(&t[i], &h->number, &why) < 0) {
-		scan_error(&s->scan, &t[i], "type \"%s\": %s", token_show(&t[i], shown), why);
+		const char *nearest = rrtype_nearest(&t[i]);
+
+		scan_error(&s->scan, &t[i], "type \"%s\": %s%s%s%s", token_show(&t[i], shown), why,
+			nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+			nearest != NULL ? "?" : "");
 		return 0;
 	}
 	return i + 1;
