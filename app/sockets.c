@@ -85,6 +85,8 @@ static bool is_wildcard(const struct addr *a)
 	return memcmp(a->bytes, zero, sizeof zero) == 0;
 }
 
+_Static_assert(IPV6_PMTUDISC_OMIT == IP_PMTUDISC_OMIT, "one number for both families");
+
 /* The address to reply from on a wildcard socket; no path-MTU discovery, whose forged replies
  * shrink answers. */
 static int udp_options(int fd, const struct addr *a)
@@ -95,8 +97,7 @@ static int udp_options(int fd, const struct addr *a)
 
 	if (is_wildcard(a) && set_flag(fd, level, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO) < 0)
 		return -1;
-	if (set_number(fd, level, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER,
-		    v6 ? IPV6_PMTUDISC_OMIT : IP_PMTUDISC_OMIT) < 0)
+	if (set_number(fd, level, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, IP_PMTUDISC_OMIT) < 0)
 		return -1;
 	if (set_number(fd, SOL_SOCKET, SO_RCVBUFFORCE, UDP_BUFFER) < 0 &&
 		set_number(fd, SOL_SOCKET, SO_RCVBUF, UDP_BUFFER) < 0)

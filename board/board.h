@@ -1,14 +1,15 @@
 /*
  * The board: shared memory through which the roles tell each other what they know.
  *
- * One memfd (a "sheet") per writing role, created and sealed by the supervisor, kept for its whole life.
- * Every role maps its own sheet for writing and the others read-only; every field has one writer. What a
- * reader may find after its writer was killed in mid-write is said at each field; the table in
- * docs/architecture.md has it all in one place. Sheets are sparse: capacity costs nothing until touched.
+ * One memfd (a "sheet") per writing role, created and sealed by the supervisor, kept for its
+ * whole life. Every role maps its own sheet for writing and the others read-only; every field has
+ * one writer. What a reader may find after its writer was killed in mid-write is said at each
+ * field; the table in docs/architecture.md has it all in one place. Sheets are sparse: capacity
+ * costs nothing until touched.
  *
- * Slots are given out by the supervisor alone (board/slots.c) and survive generations: overrides follow
- * the endpoint key "pool/name", verdicts follow the probe key (canonical check and target address).
- * Clocks on the board are clock_mono_ms(); real time stands in events only.
+ * Slots are given out by the supervisor alone (board/slots.c) and survive generations: overrides
+ * follow the endpoint key "pool/name", verdicts follow the probe key (canonical check and target
+ * address). Clocks on the board are clock_mono_ms(); real time stands in events only.
  */
 #ifndef BOARD_BOARD_H
 #define BOARD_BOARD_H
@@ -28,8 +29,8 @@
 
 #define BOARD_ENDPOINTS_MAX 32768u /* slots: twice CONF_ENDPOINTS_MAX, for two generations */
 #define BOARD_PROBES_MAX    65536u
-#define BOARD_WORKERS_MAX   1024u  /* rows of each of dns and balancer, over all living generations */
-#define BOARD_LISTENERS_MAX 512u   /* balancer listeners */
+#define BOARD_WORKERS_MAX   1024u /* rows of each of dns and balancer, over all living generations */
+#define BOARD_LISTENERS_MAX 512u  /* balancer listeners */
 #define BOARD_ZONES_MAX     32768u /* zones shown by `zones`; more are served but not listed */
 #define BOARD_DATABASES_MAX 16u
 #define BOARD_KEY_MAX       256u /* octets of a slot's key with its NUL */
@@ -54,15 +55,15 @@ const char *role_state_name(enum role_state s);
 /* The serving generation's roles, for `status`. Plain words: a torn reading is cosmetic. */
 struct board_role {
 	_Atomic int32_t pid;
-	_Atomic uint32_t state;      /* enum role_state */
+	_Atomic uint32_t state; /* enum role_state */
 	_Atomic uint32_t generation;
-	_Atomic uint32_t restarts;   /* since the supervisor started */
+	_Atomic uint32_t restarts; /* since the supervisor started */
 	_Atomic uint64_t started_ms;
 };
 
 struct board_supervisor {
 	uint32_t magic, layout;
-	uint64_t created_real_ms;    /* a new board's first event has this / 1000 * 2^20 as its number */
+	uint64_t created_real_ms; /* its first event has this / 1000 * 2^20 as its number */
 	uint64_t created_mono_ms;
 	_Atomic uint64_t epoch;      /* moves when serving states may have changed: slots freed */
 	_Atomic uint32_t generation; /* the one that serves; 0 before the first */
@@ -81,10 +82,12 @@ enum verdict { VERDICT_UNKNOWN, VERDICT_UP, VERDICT_DOWN };
 const char *verdict_name(enum verdict v);
 
 /*
- * What steering reads of a probe, in one atomic word: bits 0-1 enum verdict; bits 16-63 the earliest
- * clock_mono_ms() at which a streak that has begun can end, 0 when the verdict is not in doubt.
+ * What steering reads of a probe, in one atomic word: bits 0-1 enum verdict; bits 16-63 the
+ * earliest clock_mono_ms() at which a streak that has begun can end, 0 when the verdict is not in
+ * doubt.
  */
-#define VERDICT_WORD(verdict, doubt_until_ms) ((uint64_t)(verdict) | (uint64_t)(doubt_until_ms) << 16)
+#define VERDICT_WORD(verdict, doubt_until_ms)                                                      \
+	((uint64_t)(verdict) | (uint64_t)(doubt_until_ms) << 16)
 static inline enum verdict verdict_of_word(uint64_t word)
 {
 	unsigned v = (unsigned)(word & 3u);
@@ -97,21 +100,22 @@ static inline uint64_t doubt_of_word(uint64_t word)
 }
 
 /*
- * A probe's whole state, so that a new health process goes on where the old one was. `word` is what
- * others rely on. The rest sits behind `sequence` (odd while being written; a reader retries a bounded number of
- * times, then shows no reason; the next writer repairs an odd number by writing anew).
+ * A probe's whole state, so that a new health process goes on where the old one was. `word` is
+ * what others rely on. The rest sits behind `sequence` (odd while being written; a reader retries
+ * a bounded number of times, then shows no reason; the next writer repairs an odd number by
+ * writing anew).
  */
 struct board_probe {
 	_Atomic uint64_t word;
 	_Atomic uint32_t sequence;
-	uint16_t successes, failures;     /* current streak; one of them is 0 */
-	uint32_t latency_us;              /* of the last success; 0 = none yet */
-	uint64_t since_ms;                /* when the verdict became what it is; 0 = never set */
-	uint64_t checked_ms;              /* end of the last probe; 0 = none yet */
-	uint64_t flap_ms;                 /* until when a rise needs twice `rise` (damping); 0 = not damped */
-	uint32_t flaps;                   /* changes within the damping window */
+	uint16_t successes, failures; /* current streak; one of them is 0 */
+	uint32_t latency_us;          /* of the last success; 0 = none yet */
+	uint64_t since_ms;            /* when the verdict became what it is; 0 = never set */
+	uint64_t checked_ms;          /* end of the last probe; 0 = none yet */
+	uint64_t flap_ms; /* until when a rise needs twice `rise` (damping); 0 = not damped */
+	uint32_t flaps;   /* changes within the damping window */
 	uint32_t spare;
-	char reason[BOARD_REASON_MAX];    /* of the last outcome, NUL-terminated */
+	char reason[BOARD_REASON_MAX]; /* of the last outcome, NUL-terminated */
 };
 
 struct board_health {
@@ -119,7 +123,8 @@ struct board_health {
 	_Atomic uint64_t beat_ms; /* stored at least once a second by the event loop */
 	_Atomic uint64_t counter[HEALTH_COUNTER_MAX];
 	struct board_probe probe[BOARD_PROBES_MAX];
-	_Atomic uint32_t load[BOARD_ENDPOINTS_MAX]; /* active connections over all workers, summed every 100 ms */
+	/* Active connections over all workers, summed every 100 ms. */
+	_Atomic uint32_t load[BOARD_ENDPOINTS_MAX];
 	struct event_ring events;
 };
 
@@ -139,29 +144,31 @@ struct board_override {
 	_Atomic uint64_t weight;
 };
 #define OVERRIDE_WORD(override, until_ms) ((uint64_t)(override) | (uint64_t)(until_ms) << 16)
-#define WEIGHT_WORD(weight, until_ms)     ((uint64_t)(uint16_t)(weight) | UINT64_C(1) << 16 | (uint64_t)(until_ms) << 17)
+#define WEIGHT_WORD(weight, until_ms)                                                              \
+	((uint64_t)(uint16_t)(weight) | UINT64_C(1) << 16 | (uint64_t)(until_ms) << 17)
 
 /*
- * Events are copied one by one: `copying` says which, then the slot at `next_sequence` is written and
- * committed, then `copied` of that ring and `next_sequence` move. A control that was killed in between
- * is put right by the next one (control/events.c): nothing is copied twice and nothing is skipped.
+ * Events are copied one by one: `copying` says which, then the slot at `next_sequence` is written
+ * and committed, then `copied` of that ring and `next_sequence` move. A control that was killed
+ * in between is put right by the next one (control/events.c): nothing is copied twice and nothing
+ * is skipped.
  */
 struct board_control {
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t beat_ms;
 	struct board_override override[BOARD_ENDPOINTS_MAX];
-	_Atomic uint64_t copied[ROLE_COUNT]; /* per ring: position after the last event copied from it */
-	_Atomic uint64_t copying;            /* role + 1 in bits 60-63, position in the others; 0 = none */
-	_Atomic uint64_t logged;             /* sequence number after the last one written to the log; 0 = none */
+	_Atomic uint64_t copied[ROLE_COUNT]; /* per ring: position after the last one copied */
+	_Atomic uint64_t copying; /* role + 1 in bits 60-63, position in the others; 0 = none */
+	_Atomic uint64_t logged;  /* sequence number after the last one in the log; 0 = none */
 	_Atomic uint64_t counter[CONTROL_COUNTER_MAX];
-	_Atomic uint64_t next_sequence; /* of the public ring */
+	_Atomic uint64_t next_sequence;                /* of the public ring */
 	struct event_record events[EVENT_PUBLIC_SIZE]; /* position = sequence mod size */
 };
 
 /* ---- dns's sheet: a row a thread, the zones, the databases ---- */
 
 struct board_dns_row {
-	_Alignas(64) _Atomic uint64_t beat_ms; /* see board/beat.h */
+	_Alignas(64) _Atomic uint64_t beat_ms;     /* see board/beat.h */
 	_Atomic uint64_t counter[DNS_COUNTER_MAX]; /* board/counters.h; written by one thread */
 };
 
@@ -170,13 +177,13 @@ struct board_zone {
 	_Atomic uint32_t sequence;
 	uint32_t serial;
 	uint32_t records;
-	uint32_t flags; /* ZONE_* */
-	uint64_t loaded_real_ms;   /* when what is served was loaded from its file; 0 = nothing served */
-	uint64_t good_real_ms;     /* modification time of the last good copy in the state folder; 0 = none */
-	uint64_t failed_real_ms;   /* when the last error happened; 0 = none since the last success */
-	char name[256];            /* without the last dot; "." for the root; "" = free */
+	uint32_t flags;          /* ZONE_* */
+	uint64_t loaded_real_ms; /* when what is served was loaded from its file; 0 = nothing is */
+	uint64_t good_real_ms;   /* modification time of the last good copy; 0 = there is none */
+	uint64_t failed_real_ms; /* when the last error happened; 0 = none since the last success */
+	char name[256];          /* without the last dot; "." for the root; "" = free */
 	char file[128];
-	char error[256];           /* file:line:col: error: … of the last failure, "" = none */
+	char error[256]; /* file:line:col: error: … of the last failure, "" = none */
 };
 #define ZONE_SERVED 1u /* answers come from it */
 #define ZONE_STALE  2u /* its file is broken or could not be read: the last good version serves */
@@ -205,7 +212,8 @@ struct board_dns {
 struct board_balancer_row {
 	_Alignas(64) _Atomic uint64_t beat_ms;
 	_Atomic uint64_t counter[BALANCER_COUNTER_MAX];
-	_Atomic uint32_t listener_active[BOARD_LISTENERS_MAX]; /* gauges: zeroed by the supervisor when the worker dies */
+	/* Gauges: zeroed by the supervisor when the worker dies. */
+	_Atomic uint32_t listener_active[BOARD_LISTENERS_MAX];
 	_Atomic uint32_t active[BOARD_ENDPOINTS_MAX];
 	/* Counters by probe slot: health folds their growth in. Successes tell failures in a row
 	 * from single ones. */
@@ -221,7 +229,7 @@ struct board_balancer {
 /* ---- one process's mapping ---- */
 
 struct board {
-	enum role self; /* whose sheet is writable; the supervisor maps all for writing */
+	enum role self;          /* whose sheet is writable; the supervisor maps all for writing */
 	int fd[ROLE_COUNT];      /* the memfds: only the supervisor has them, -1 in roles */
 	int read_fd[ROLE_COUNT]; /* the same files, opened read-only */
 	struct board_supervisor *supervisor;
@@ -233,9 +241,11 @@ struct board {
 
 /* No board yet: board_destroy() is fine on it. */
 void board_init(struct board *b);
-/* Create and seal the sheets; the caller becomes the supervisor. The file descriptors are close-on-exec. */
+/* Create and seal the sheets; the caller becomes the supervisor. The file descriptors are
+ * close-on-exec. */
 int board_create(struct board *b, struct err *e);
-/* In a freshly forked role: keep `self`'s sheet writable, map the others read-only, close all descriptors. */
+/* In a freshly forked role: keep `self`'s sheet writable, map the others read-only, close all
+ * descriptors. */
 int board_enter(struct board *b, enum role self, struct err *e);
 /* A board in ordinary memory of this process, for tests and for `ask` without a server. */
 int board_create_private(struct board *b, struct err *e);
@@ -247,8 +257,8 @@ struct event_ring *board_ring(const struct board *b, enum role r);
 /* Sum of the epochs that steering depends on. */
 uint64_t board_epoch(const struct board *b);
 
-/* A consistent copy of a probe's details; false when the writer kept changing it (or died in mid-write): then only
- * `word` in `out` is good and the reason is "". */
+/* A consistent copy of a probe's details; false when the writer kept changing it (or died in
+ * mid-write): then only `word` in `out` is good and the reason is "". */
 bool board_read_probe(const struct board *b, uint32_t slot, struct board_probe *out);
 /* Health only: publish a probe's details and word, moving the epoch when the word changed. */
 void board_write_probe(struct board *b, uint32_t slot, const struct board_probe *in);

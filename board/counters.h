@@ -87,8 +87,7 @@
 		"probes that waited because as many as allowed were running")                      \
 	X(PROBES_MISSED, "probes_missed",                                                          \
 		"probes left out because the process was held up for an interval or more")         \
-	X(CONNECT_FAILURES, "connect_failures",                                                    \
-		"failed connects of the balancer that were seen")                 \
+	X(CONNECT_FAILURES, "connect_failures", "failed connects of the balancer that were seen")  \
 	X(CHANGES, "verdict_changes", "changes of a probe's verdict")
 
 #define COUNTER_ENUM(id, name, help)   DNS_##id,

@@ -1,11 +1,11 @@
 /*
  * Events: every verdict change, override, role start and stop, zone and database load, once.
  *
- * Each writing role has one bounded ring on its sheet: a slot is claimed by fetch_add and committed by a
- * release store of its position; threads and generations of the role share it. Control copies committed
- * events into its public ring, where the position is the public sequence number, before it logs or streams them.
- * A slot uncommitted for EVENT_COMMIT_MS (its writer was killed) is skipped and counted as lost; so are
- * slots overwritten before control came.
+ * Each writing role has one bounded ring on its sheet: a slot is claimed by fetch_add and
+ * committed by a release store of its position; threads and generations of the role share it.
+ * Control copies committed events into its public ring, where the position is the public sequence
+ * number, before it logs or streams them. A slot uncommitted for EVENT_COMMIT_MS (its writer was
+ * killed) is skipped and counted as lost; so are slots overwritten before control came.
  */
 #ifndef BOARD_EVENTS_H
 #define BOARD_EVENTS_H
@@ -35,16 +35,16 @@ enum event_kind { EVENT_KINDS(EVENT_ENUM) EVENT_KIND_COUNT };
 
 /* Fields that do not apply are "". All NUL-terminated. */
 struct event {
-	uint64_t real_ms;    /* when it happened */
-	uint8_t kind;        /* enum event_kind */
-	uint8_t level;       /* enum log_level of conf.h */
-	uint8_t role;        /* enum role that wrote it */
+	uint64_t real_ms; /* when it happened */
+	uint8_t kind;     /* enum event_kind */
+	uint8_t level;    /* enum log_level of conf.h */
+	uint8_t role;     /* enum role that wrote it */
 	uint8_t spare;
 	uint32_t generation;
 	char pool[64], endpoint[64];
-	char object[128];    /* address of a verdict, zone name, database path, role name, listener */
+	char object[128]; /* address of a verdict, zone name, database path, role name, listener */
 	char from[16], to[16]; /* "up" → "down", "none" → "drain", "serving" → "dead" */
-	char text[256];      /* reason or message, one line */
+	char text[256];        /* reason or message, one line */
 };
 
 /* A slot; `commit` = position + 1 once the event is whole. */
@@ -66,11 +66,12 @@ void event_emit(struct event_ring *ring, const struct event *e);
 /* A reader's place in one ring (control's). */
 struct event_cursor {
 	uint64_t next;
-	uint64_t waiting_since_ms; /* since when slot `next` is claimed but not committed; 0 = it is not */
+	uint64_t waiting_since_ms; /* since when `next` is claimed, not committed; 0 = it is not */
 	uint64_t lost;             /* skipped in all */
 };
 
 /* 1 and the next event; 0 when there is none now (or it is not committed yet). */
-int event_next(const struct event_ring *ring, struct event_cursor *cursor, uint64_t now_ms, struct event *out);
+int event_next(const struct event_ring *ring, struct event_cursor *cursor, uint64_t now_ms,
+	struct event *out);
 
 #endif

@@ -16,7 +16,7 @@
 
 /* One thing to test: equal check and target of several pools make one probe. */
 struct probe {
-	uint32_t slot; /* in board->health->probe */
+	uint32_t slot;                  /* in board->health->probe */
 	const struct conf_check *check; /* of the first user; equal for all in what it tests */
 	struct hostport target;
 	uint32_t first_user, user_count; /* in generation->probe_users */
@@ -30,59 +30,60 @@ struct probe_user {
 struct generation {
 	uint32_t number; /* from 1 */
 	const struct conf *conf;
-	uint32_t *endpoint_slot;      /* [conf->endpoint_count] → board slot */
-	uint32_t (*endpoint_probe)[2]; /* [conf->endpoint_count][family] → index in probes, or PROBE_NONE */
+	uint32_t *endpoint_slot; /* [conf->endpoint_count] → board slot */
+	/* [conf->endpoint_count][family] → index in probes, or PROBE_NONE */
+	uint32_t (*endpoint_probe)[2];
 	struct probe *probes;
 	size_t probe_count;
 	struct probe_user *probe_users;
-	uint32_t *listener_slot;      /* [conf->balancer_count] → board slot */
+	uint32_t *listener_slot; /* [conf->balancer_count] → board slot */
 };
 
 /*
- * Compile `conf`, which must outlive the result, and take its slots. A probe that is new only in its timing or
- * thresholds starts with the verdict that `previous` (may be NULL) has for the same test of the same
- * target. -1 when the board is full or memory is short; nothing is taken then.
+ * Compile `conf`, which must outlive the result, and take its slots. A probe that is new only in
+ * its timing or thresholds starts with the verdict that `previous` (may be NULL) has for the same
+ * test of the same target. -1 when the board is full or memory is short; nothing is taken then.
  */
 int generation_build(const struct conf *conf, uint32_t number, struct slots *slots, struct board *b,
 	const struct generation *previous, struct generation **out, struct err *e);
-/* The key of a probe: everything that decides its verdict; BOARD_KEY_MAX octets. Its first part says what is
- * tested, up to " @". */
+/* The key of a probe: everything that decides its verdict; BOARD_KEY_MAX octets. Its first part
+ * says what is tested, up to " @". */
 void probe_key(const struct conf_check *c, const struct hostport *target, char *out);
 /* Drop its slots and free it (not the configuration). NULL is fine. */
 void generation_free(struct generation *g, struct slots *slots);
 
 /* A folder opened before privileges are dropped: use openat(), and inotify on /proc/self/fd/N. */
 struct start_folder {
-	int fd;           /* -1: not configured, or it could not be opened (databases: reported by dns) */
+	int fd; /* -1: not configured, or it could not be opened (databases: reported by dns) */
 	const char *path; /* for messages */
 };
 
-/* One socket of one worker. Owned by the supervisor; flags and timeouts belong to the socket: a role uses
- * MSG_DONTWAIT, never fcntl, setsockopt or shutdown on it. */
+/* One socket of one worker. Owned by the supervisor; flags and timeouts belong to the socket: a
+ * role uses MSG_DONTWAIT, never fcntl, setsockopt or shutdown on it. */
 struct start_socket {
 	int fd;
 	uint16_t worker; /* 0..workers-1 */
 	uint16_t index;  /* conf->listens or conf->balancers */
 };
 
-/* What a role gets. Arrays live as long as the process. Descriptors not meant for the role are closed already. */
+/* What a role gets. Arrays live as long as the process. Descriptors not meant for the role are
+ * closed already. */
 struct role_start {
 	enum role role;
 	const struct generation *generation;
-	struct board *board;  /* entered */
-	int link;             /* base/link.h; non-blocking reads */
-	struct start_folder zones, state;                   /* dns: both; health, control: state */
-	struct start_folder database[CONF_DATABASES_MAX];   /* folder of each database: dns, balancer */
-	const struct start_socket *udp;                     /* dns: blocking, SO_RCVTIMEO 100 ms set */
+	struct board *board;                              /* entered */
+	int link;                                         /* base/link.h; non-blocking reads */
+	struct start_folder zones, state;                 /* dns: both; control: state */
+	struct start_folder database[CONF_DATABASES_MAX]; /* their folders: dns, balancer */
+	const struct start_socket *udp; /* dns: blocking, SO_RCVTIMEO 100 ms set */
 	size_t udp_count;
-	const struct start_socket *tcp;                     /* dns and balancer: listening, non-blocking */
+	const struct start_socket *tcp; /* dns and balancer: listening, non-blocking */
 	size_t tcp_count;
-	int control_socket;   /* control: listening unix socket, non-blocking */
-	int wake;             /* eventfd: balancer writes on a connect failure, health reads; -1 elsewhere */
-	uint32_t first_row;   /* dns, balancer: rows first_row … first_row + row_count - 1 of the sheet are its own */
-	uint32_t row_count;   /* dns: udp_count + 1 for TCP; balancer: workers */
-	bool cold;            /* the first start of this board without saved verdicts */
+	int control_socket; /* control: listening unix socket, non-blocking */
+	int wake; /* eventfd: balancer writes on a connect failure, health reads; -1 elsewhere */
+	uint32_t first_row; /* dns, balancer: row_count rows of the sheet are its own */
+	uint32_t row_count; /* dns: udp_count + 1 for TCP; balancer: workers */
+	bool cold;          /* the first start of this board without saved verdicts */
 };
-
 
 #endif
