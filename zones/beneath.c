@@ -1,7 +1,7 @@
 /*
- * Opening files that zone files name: openat2(RESOLVE_BENEATH), where the kernel itself keeps the path below the folder,
- * symbolic links included. Kernels or sandboxes without it get a walk, folder by folder, that follows no symbolic link
- * at all: stricter, never laxer.
+ * Opening files that zone files name: openat2(RESOLVE_BENEATH), where the kernel itself keeps the
+ * path below the folder, symbolic links included. Kernels or sandboxes without it get a walk,
+ * folder by folder, that follows no symbolic link at all: stricter, never laxer.
  */
 #include "zones/load.h"
 

@@ -1,6 +1,6 @@
 /*
- * The finished zone: its exact size is known by now, so it is one allocation (and the table of slots another), written front to
- * back in the order of the file, which keeps neighbours together.
+ * The finished zone: its exact size is known by now, so it is one allocation (and the table of
+ * slots another), written front to back in the order of the file, which keeps neighbours together.
  */
 #include "zones/load.h"
 

@@ -1,6 +1,7 @@
 /*
- * What a zone must be (DESIGN 6): owner by owner, the records are put in order of their types, duplicates dropped and the
- * TTLs of an RRset made equal; then the rules between types, and between names, are checked.
+ * What a zone must be (DESIGN 6): owner by owner, the records are put in order of their types,
+ * duplicates dropped and the TTLs of an RRset made equal; then the rules between types, and between
+ * names, are checked.
  */
 #include "zones/load.h"
 
@@ -60,7 +61,8 @@ static uint32_t merge_chains(struct load *l, uint32_t a, uint32_t b)
 	return head;
 }
 
-/* Stable sort by type: runs that are in order already are merged pairwise, like the digits of a binary counter. */
+/* Stable sort by type: runs that are in order already are merged pairwise, like the digits of a
+ * binary counter. */
 static uint32_t sort_chain(struct load *l, uint32_t head)
 {
 	uint32_t runs[40] = {0}, sorted = 0;
@@ -102,8 +104,8 @@ static int by_hash(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Of an RRset of `count` records that starts at `first`, mark those that repeat another (length of their RDATA is kept;
- * type becomes 0). */
+/* Of an RRset of `count` records that starts at `first`, mark those that repeat another (length
+ * of their RDATA is kept; type becomes 0). */
 static int mark_duplicates(struct load *l, uint32_t first, size_t count)
 {
 	struct seen few[16], *seen = count <= 16 ? few : malloc(count * sizeof *seen);
@@ -223,7 +225,8 @@ static void check_kinds(struct load *l, const struct log_owner *o, const struct 
 		check_pool(l, o, k);
 }
 
-/* The RRset at *link: duplicates unlinked, TTLs made equal, size added to *node. Moves *link behind it. */
+/* The RRset at *link: duplicates unlinked, TTLs made equal, size added to *node. Moves *link
+ * behind it. */
 static int check_rrset(struct load *l, uint32_t **link, size_t *octets, struct kinds *k)
 {
 	uint32_t first = **link, ref = first, ttl = UINT32_MAX;
@@ -297,7 +300,8 @@ static bool owner_has(const struct load *l, uint32_t owner, uint16_t a, uint16_t
 	return false;
 }
 
-/* The owner that answers for `name`, which is in the zone: itself, or the wildcard that covers it; 0 = none. */
+/* The owner that answers for `name`, which is in the zone: itself, or the wildcard that covers
+ * it; 0 = none. */
 static uint32_t find_source(const struct load *l, const struct dname *name)
 {
 	uint32_t ref = load_find(l, name, 0);

@@ -1,6 +1,6 @@
 /*
- * The fields of one record: tokens in, wire out. Every function takes the next token, names it in its error, and
- * returns -1 when it is missing, malformed or out of range.
+ * The fields of one record: tokens in, wire out. Every function takes the next token, names it in
+ * its error, and returns -1 when it is missing, malformed or out of range.
  */
 #ifndef ZONES_FIELDS_H
 #define ZONES_FIELDS_H

@@ -1,9 +1,10 @@
 /*
  * $GENERATE start-stop[/step] OWNER [TTL] [class] TYPE RDATA…  (as in BIND 9)
  *
- * In owner and RDATA `$` stands for the number, `${offset,width,base}` for a changed one, `$$` and `\$` for a dollar sign.
- * Bases: d o x X, and n N for reversed nibbles. A quoted RDATA is taken as text that is split again. Each step is
- * expanded to a line of text and read like any other, with the directive's own position in its messages.
+ * In owner and RDATA `$` stands for the number, `${offset,width,base}` for a changed one, `$$` and
+ * `\$` for a dollar sign. Bases: d o x X, and n N for reversed nibbles. A quoted RDATA is taken as
+ * text that is split again. Each step is expanded to a line of text and read like any other, with
+ * the directive's own position in its messages.
  */
 #include "zones/load.h"
 

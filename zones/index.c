@@ -1,10 +1,11 @@
 /*
- * The index of a zone being loaded: every owner of the log gets its place in the hash table that the finished zone will
- * use. Owners that come again are merged into the first, owners outside the zone are skipped with a warning, ancestors
- * without records (empty non-terminals) are added, and zone cuts and DNAMEs cast their shadow on what lies below.
+ * The index of a zone being loaded: every owner of the log gets its place in the hash table that
+ * the finished zone will use. Owners that come again are merged into the first, owners outside the
+ * zone are skipped with a warning, ancestors without records (empty non-terminals) are added, and
+ * zone cuts and DNAMEs cast their shadow on what lies below.
  *
- * The table is sized by the number of owners in the log, which is what the zone has unless the file jumps back and forth
- * between names; build.c makes a smaller one then.
+ * The table is sized by the number of owners in the log, which is what the zone has unless the file
+ * jumps back and forth between names; build.c makes a smaller one then.
  */
 #include "zones/load.h"
 
@@ -218,7 +219,8 @@ static void mark_owner(struct load *l, struct log_owner *o)
 	}
 }
 
-/* The highest cut or DNAME above a name decides: what lies below a cut is glue, below a DNAME nothing may be. */
+/* The highest cut or DNAME above a name decides: what lies below a cut is glue, below a DNAME
+ * nothing may be. */
 static void shade_owner(struct load *l, struct log_owner *o)
 {
 	struct dname name;

@@ -26,8 +26,6 @@ static inline size_t padded_owner(size_t length)
 
 #define PREFETCH_AHEAD 16 /* owners: each slot is a cache miss, and the next ones are known */
 
-#define ZONE_INCLUDES_MAX 1000u /* $INCLUDE directives carried out for one zone */
-
 struct load_file {
 	const char *name;  /* below the zones folder */
 	const char *shown; /* in messages */
@@ -43,7 +41,8 @@ struct load {
 	struct load_file *files;
 	uint16_t file_count, file_capacity;
 	unsigned includes;
-	/* TTLs of records without one, UINT32_MAX = not known: $TTL, the last one given, the SOA's minimum */
+	/* TTLs of records without one, UINT32_MAX = not known: $TTL, the last one given, the
+	 * SOA's minimum */
 	uint32_t ttl_default, ttl_last, ttl_minimum;
 	bool partial;        /* some records had mistakes: nothing is called missing */
 	uint16_t last_pool;  /* most POOL records of a zone name the same one */
@@ -74,7 +73,11 @@ struct source {
 int load_read(struct source *s);
 /* Tokens of one record with the owner in s->owner: [TTL] [class] type RDATA. */
 int load_record(struct source *s, const struct token *t, size_t count);
+/* The entry is a directive: carry it out. */
+int load_directive(struct source *s);
 int load_generate(struct source *s);
+/* The number of the file, which is added when it is new; -1 when memory is short. */
+int load_add_file(struct load *l, const char *name, const char *shown);
 /* NAME [region=NAME], to a struct pool_rdata. */
 int load_pool(struct load *l, struct fields *f);
 int load_index(struct load *l);
@@ -83,7 +86,8 @@ int load_build(struct load *l, struct zone **out);
 /* A message about a record. */
 void load_message(struct load *l, enum severity severity, const struct log_record *r,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* The indexed owner of the suffix of `name` (in the zone) that starts at `label`: a ref, 0 when there is none. */
+/* The indexed owner of the suffix of `name` (in the zone) that starts at `label`: a ref, 0 when
+ * there is none. */
 uint32_t load_find(const struct load *l, const struct dname *name, unsigned label);
 /* The same table with `count` slots; NULL when memory is short. Owners learn their new slots. */
 struct slot *slots_resize(
@@ -91,8 +95,9 @@ struct slot *slots_resize(
 /* Out of memory, or the log is full. */
 int load_no_memory(struct load *l);
 
-/* Open `name` for reading, below dirfd: neither absolute, nor with "..", nor by symbolic links that lead out of
- * it. Regular files only. The descriptor, or -1 with errno (EXDEV: leads out; EINVAL: not regular). */
+/* Open `name` for reading, below dirfd: neither absolute, nor with "..", nor by symbolic links
+ * that lead out of it. Regular files only. The descriptor, or -1 with errno (EXDEV: leads out;
+ * EINVAL: not regular). */
 int open_beneath(int dirfd, const char *name);
 /* The same without the confinement, for files the operator names. */
 int open_regular(int dirfd, const char *name);

@@ -1,8 +1,9 @@
 /*
  * LOC (RFC 1876): d1 [m1 [s1]] {N|S} d2 [m2 [s2]] {E|W} alt["m"] [siz["m"] [hp["m"] [vp["m"]]]]
  *
- * Wire: version 0, size, horizontal and vertical precision (each base and power of ten, centimetres), latitude and longitude
- * (thousandths of a second of arc around 2^31), altitude (centimetres above 100 km below the ellipsoid).
+ * Wire: version 0, size, horizontal and vertical precision (each base and power of ten,
+ * centimetres), latitude and longitude (thousandths of a second of arc around 2^31), altitude
+ * (centimetres above 100 km below the ellipsoid).
  */
 #include "zones/rdata.h"
 
@@ -17,7 +18,8 @@
 #define SIZE_MAX_CM   INT64_C(9000000000) /* 9e9: 90,000 km */
 #define DEGREE_MS     INT64_C(3600000)
 
-/* "12", "12.345" with at most `places` decimals, to units of 10^-places; -1 when malformed or above 10^12. */
+/* "12", "12.345" with at most `places` decimals, to units of 10^-places; -1 when malformed or
+ * above 10^12. */
 static int parse_decimal(const char *text, size_t length, unsigned places, int64_t *out)
 {
 	int64_t value = 0;
@@ -44,7 +46,8 @@ static int parse_decimal(const char *text, size_t length, unsigned places, int64
 	return i == length ? 0 : -1;
 }
 
-/* Degrees, perhaps minutes and seconds, and the direction. To thousandths of a second from the equator or meridian. */
+/* Degrees, perhaps minutes and seconds, and the direction. To thousandths of a second from the
+ * equator or meridian. */
 static int parse_angle(struct fields *f, const char *what, const char *directions,
 	int64_t degrees_max, uint8_t *out)
 {

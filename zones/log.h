@@ -1,12 +1,13 @@
 /*
- * The records of a zone while it is read: a log in file order, later sorted by owner and built into the zone.
+ * The records of a zone while it is read: a log in file order, later sorted by owner and built into
+ * the zone.
  *
  *   | owner 28 + name | record 20 + RDATA | record … | owner … | record …
  *
- * An owner stands once before the records that follow each other in the file; the index (zones/index.c) merges owners that
- * come again. Everything is reached by `ref`, the offset in steps of 4 octets, because the log moves as it grows:
- * mremap, so that growing neither copies nor holds memory twice (realloc does so only above a threshold
- * that malloc changes by itself).
+ * An owner stands once before the records that follow each other in the file; the index
+ * (zones/index.c) merges owners that come again. Everything is reached by `ref`, the offset in
+ * steps of 4 octets, because the log moves as it grows: mremap, so that growing neither copies nor
+ * holds memory twice (realloc does so only above a threshold that malloc changes by itself).
  */
 #ifndef ZONES_LOG_H
 #define ZONES_LOG_H
@@ -61,8 +62,8 @@ int log_open(struct log *log, size_t expected);
 void log_close(struct log *log);
 /* The owner of the records to come; does nothing when it is the last one already. -1 as above. */
 int log_owner(struct log *log, const struct dname *name);
-/* A new record behind the last one, with room for LOG_RDATA_MAX octets of rdata; nothing is added before log_commit().
- * Valid until the next call. NULL as above. */
+/* A new record behind the last one, with room for LOG_RDATA_MAX octets of rdata; nothing is
+ * added before log_commit(). Valid until the next call. NULL as above. */
 struct log_record *log_begin(struct log *log);
 /* The record of log_begin() with record->length octets of rdata is complete. */
 void log_commit(struct log *log, struct log_record *record);

@@ -1,6 +1,7 @@
 /*
- * Domain names. dname_from_wire() stands on the hot path of every query: one walk over the length octets, one copy
- * that lower-cases eight octets at a time, one multiplication a label (two for labels above 7 octets) for the hashes.
+ * Domain names. dname_from_wire() stands on the hot path of every query: one walk over the length
+ * octets, one copy that lower-cases eight octets at a time, one multiplication a label (two for
+ * labels above 7 octets) for the hashes.
  *
  * A label's length octet is below 'A', so lower-casing whole words never changes one.
  */
@@ -59,7 +60,8 @@ static void copy_lower(uint8_t *out, const uint8_t *p, size_t length)
 		store_word(out + length - 8, lower_word(load_word(p + length - 8)));
 }
 
-/* The hash of `label` (with its length octet, lower-cased, 7 octets behind it readable) before a suffix. */
+/* The hash of `label` (with its length octet, lower-cased, 7 octets behind it readable) before a
+ * suffix. */
 static inline uint64_t hash_label(uint64_t suffix, const uint8_t *label)
 {
 	size_t left = (size_t)label[0] + 1;
@@ -102,7 +104,8 @@ size_t dname_from_wire(struct dname *out, const uint8_t *p, size_t max)
 	return at + 1;
 }
 
-/* Value of the escape behind a backslash at text[0..length); its octets in *used. -1 when there is none. */
+/* Value of the escape behind a backslash at text[0..length); its octets in *used. -1 when there
+ * is none. */
 static int escape_value(const char *text, size_t length, size_t *used)
 {
 	int value = 0;

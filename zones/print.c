@@ -1,6 +1,7 @@
 /*
- * A zone as canonical master file text: fully qualified, one record a line, every TTL written; SOA first, then the names in
- * canonical order (RFC 4034, 6.1), so that two prints of equal zones are equal and diffs are small.
+ * A zone as canonical master file text: fully qualified, one record a line, every TTL written; SOA
+ * first, then the names in canonical order (RFC 4034, 6.1), so that two prints of equal zones are
+ * equal and diffs are small.
  */
 #include "zones/layout.h"
 

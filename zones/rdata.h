@@ -1,11 +1,13 @@
 /*
- * Record types and their RDATA. One table (rdata.c) says for each type its name, how its wire form is laid out and, for
- * the common ones, which function parses its text; the text of all others is parsed by the layout.
+ * Record types and their RDATA. One table (rdata.c) says for each type its name, how its wire form
+ * is laid out and, for the common ones, which function parses its text; the text of all others is
+ * parsed by the layout.
  */
 #ifndef ZONES_RDATA_H
 #define ZONES_RDATA_H
 
 #include "base/text.h"
+#include "base/wire.h"
 #include "zones/fields.h"
 #include "zones/zone.h"
 
@@ -37,7 +39,8 @@ struct rdata_type {
 
 /* NULL for a type without a name here. */
 const struct rdata_type *rdata_type(uint16_t type);
-/* "MX", "TYPE123"; -1 for an unknown word or a type that no zone may hold (TYPE0, OPT, ANY …) with *why. */
+/* "MX", "TYPE123"; -1 for an unknown word or a type that no zone may hold (TYPE0, OPT, ANY …)
+ * with *why. */
 int rrtype_parse(const struct token *t, uint16_t *type, const char **why);
 /* The name of a known type that the word may be a misspelling of; NULL when there is none. */
 const char *rrtype_nearest(const struct token *t);
@@ -45,22 +48,26 @@ const char *rrtype_nearest(const struct token *t);
 /* Returns `out`. */
 const char *rrtype_format(uint16_t type, char out[RRTYPE_TEXT_MAX]);
 
-/* All fields of `f` as RDATA of `type`, also in the form \# (RFC 3597, 5). f->at moves behind the wire form, which is
- * verified. -1 with errors reported. */
+/* All fields of `f` as RDATA of `type`, also in the form \# (RFC 3597, 5). f->at moves behind
+ * the wire form, which is verified. -1 with errors reported. */
 int rdata_parse(uint16_t type, struct fields *f);
 /* Is this well-formed RDATA of `type`? Unknown types always are. Names are uncompressed. */
 bool rdata_verify(uint16_t type, const uint8_t *rdata, size_t length);
-/* Equal but for the case of names that DNS may compress (RFC 1035), and a hash that is equal then. Both verified. */
+/* Equal but for the case of names that DNS may compress (RFC 1035), and a hash that is equal
+ * then. Both verified. */
 bool rdata_equal(
 	uint16_t type, const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length);
 uint64_t rdata_hash(uint16_t type, const uint8_t *rdata, size_t length);
-/* Presentation form that reads back to the same octets; for malformed RDATA the form of RFC 3597. */
+/* Presentation form that reads back to the same octets; for malformed RDATA the form of RFC
+ * 3597. */
 void rdata_format(uint16_t type, const uint8_t *rdata, size_t length, struct text *out);
 
 /* ---- between the files of this module ---- */
 
 /* A field of the form in text, to wire; `start` is where the RDATA begins. */
 int rdata_text_field(struct fields *f, char form, const char *what, const uint8_t *start);
+/* Octets of the well-formed, uncompressed name at the reader, which moves past it; 0 = none. */
+size_t rdata_skip_name(struct reader *r);
 void rdata_format_base64(const uint8_t *p, size_t length, struct text *out);
 /* Fields that take a file of their own: text to wire, checked wire to text. */
 int svcb_parse(struct fields *f);

@@ -1,10 +1,11 @@
 /*
  * Fields of the less common types, text to wire, by the letter of their layout.
  *
- * ldns parses what is encoded in a way of its own: base 64, base 32, EUI, ILNP, mnemonics of algorithms. Each text is
- * checked here against what ldns may be given, as wrong digits and numbers too large would pass, and rdata_verify() looks
- * at what came out. Not given to ldns 1.8.3 at all: NSAP and ATMA (0x47.0005 and 39.246f.00 crash it), WKS (an unknown
- * service becomes port 0), LOC, APL and IPSECKEY (numbers wrap).
+ * ldns parses what is encoded in a way of its own: base 64, base 32, EUI, ILNP, mnemonics of
+ * algorithms. Each text is checked here against what ldns may be given, as wrong digits and numbers
+ * too large would pass, and rdata_verify() looks at what came out. Not given to ldns 1.8.3 at all:
+ * NSAP and ATMA (0x47.0005 and 39.246f.00 crash it), WKS (an unknown service becomes port 0), LOC,
+ * APL and IPSECKEY (numbers wrap).
  */
 #include "zones/rdata.h"
 

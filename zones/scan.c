@@ -1,9 +1,10 @@
 /*
- * The tokenizer. One table says what each octet is; an entry is scanned from its start in one go, and scanned again
- * from its start when it runs over the end of the window (once a window).
+ * The tokenizer. One table says what each octet is; an entry is scanned from its start in one go,
+ * and scanned again from its start when it runs over the end of the window (once a window).
  *
- * An entry that never ends (a missing parenthesis or quote) would swallow the rest of the file: it is reported where it
- * was opened, and scanning goes on with the line after that, SCAN_RECOVERIES_MAX times.
+ * An entry that never ends (a missing parenthesis or quote) would swallow the rest of the file: it
+ * is reported where it was opened, and scanning goes on with the line after that,
+ * SCAN_RECOVERIES_MAX times.
  */
 #include "zones/scan.h"
 

@@ -1,9 +1,9 @@
 /*
- * The tokens of a master file (RFC 1035, 5.1), one entry at a time: a record or a directive, with what parentheses and
- * quotes carry over lines.
+ * The tokens of a master file (RFC 1035, 5.1), one entry at a time: a record or a directive, with
+ * what parentheses and quotes carry over lines.
  *
- * The text comes through a window that is refilled only between entries, so every token of an entry is a plain
- * pointer into one buffer, and a file of any size costs a quarter of a megabyte.
+ * The text comes through a window that is refilled only between entries, so every token of an entry
+ * is a plain pointer into one buffer, and a file of any size costs a quarter of a megabyte.
  */
 #ifndef ZONES_SCAN_H
 #define ZONES_SCAN_H
@@ -48,8 +48,8 @@ void scan_memory(
 	struct scan *s, const char *text, size_t length, const char *shown, struct report *report);
 /* Reads `fd`, which stays the caller's, up to `limit` octets. */
 void scan_file(struct scan *s, int fd, uint64_t limit, const char *shown, struct report *report);
-/* The next entry that has at least one token; its tokens are valid until the next call. False at the end. Mistakes
- * are reported and skipped. */
+/* The next entry that has at least one token; its tokens are valid until the next call. False at
+ * the end. Mistakes are reported and skipped. */
 bool scan_next(struct scan *s);
 void scan_close(struct scan *s);
 

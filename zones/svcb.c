@@ -1,8 +1,9 @@
 /*
- * Service parameters of SVCB and HTTPS (RFC 9460, 2.1 and 14.3.2; dohpath RFC 9461, ohttp RFC 9540).
+ * Service parameters of SVCB and HTTPS (RFC 9460, 2.1 and 14.3.2; dohpath RFC 9461, ohttp RFC
+ * 9540).
  *
- * Text may give them in any order; wire has them in rising order of their keys, each once. Values of known keys are
- * checked; others are octets.
+ * Text may give them in any order; wire has them in rising order of their keys, each once. Values
+ * of known keys are checked; others are octets.
  */
 #include "zones/rdata.h"
 
@@ -82,8 +83,9 @@ static int parse_key(const char *text, size_t length, uint16_t *key)
 	return 0;
 }
 
-/* The next item of a comma-separated list, with its escapes as in RFC 9460, A.1: "\," and "\\" (doubled again by the
- * quoting of the token, which is resolved already). To out[0..255]; its length, -1 when empty or too long. */
+/* The next item of a comma-separated list, with its escapes as in RFC 9460, A.1: "\," and "\\"
+ * (doubled again by the quoting of the token, which is resolved already). To out[0..255]; its
+ * length, -1 when empty or too long. */
 static int next_item(const uint8_t **at, const uint8_t *end, uint8_t *out)
 {
 	int length = 0;
@@ -392,7 +394,8 @@ static void format_octet(uint8_t c, struct text *out)
 		text_add(out, (const char *)&c, 1);
 }
 
-/* An item of a list: comma and backslash are escaped for the list, and that escape for the token. */
+/* An item of a list: comma and backslash are escaped for the list, and that escape for the
+ * token. */
 static void format_item(const uint8_t *p, size_t length, struct text *out)
 {
 	for (size_t i = 0; i < length; i++) {

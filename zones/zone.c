@@ -1,10 +1,10 @@
 /*
- * Lookups in a built zone (zones/layout.h). Everything here runs per query: no allocation, no lock, no loop that is
- * not bounded by the zone's own depth.
+ * Lookups in a built zone (zones/layout.h). Everything here runs per query: no allocation, no lock,
+ * no loop that is not bounded by the zone's own depth.
  *
- * A name that does not exist is looked for upwards by bisection: every ancestor of a node is a node (empty
- * non-terminals are stored), so "exists" is monotone along the labels, and no node is deeper than zone->depth; a query
- * name of 120 labels costs what one of depth + 1 labels does.
+ * A name that does not exist is looked for upwards by bisection: every ancestor of a node is a node
+ * (empty non-terminals are stored), so "exists" is monotone along the labels, and no node is deeper
+ * than zone->depth; a query name of 120 labels costs what one of depth + 1 labels does.
  */
 #include "zones/zone.h"
 
@@ -22,7 +22,8 @@ static inline uint64_t load_word(const uint8_t *p)
 	return le64toh(word);
 }
 
-/* `owner` is padded with zeros to whole words; name[0..length) may be read 8 octets further (NAME_PAD). */
+/* `owner` is padded with zeros to whole words; name[0..length) may be read 8 octets further
+ * (NAME_PAD). */
 static inline bool same_owner(const uint8_t *owner, const uint8_t *name, size_t length)
 {
 	for (; length >= 8; owner += 8, name += 8, length -= 8)
@@ -32,7 +33,8 @@ static inline bool same_owner(const uint8_t *owner, const uint8_t *name, size_t 
 	       load_word(owner) == (load_word(name) & (~UINT64_C(0) >> (64 - 8 * length)));
 }
 
-/* The node of the suffix of `name` that starts at `label`; `apex_label` is where the apex starts. */
+/* The node of the suffix of `name` that starts at `label`; `apex_label` is where the apex
+ * starts. */
 static inline const struct node *find_at(
 	const struct zone *z, const struct dname *name, unsigned label, unsigned apex_label)
 {
@@ -72,7 +74,8 @@ static const struct node *find_occluder(const struct zone *z, const struct dname
 	return n;
 }
 
-/* The deepest existing ancestor of `name`, which is not itself a node. *label: in, a label that is known not to exist. */
+/* The deepest existing ancestor of `name`, which is not itself a node. *label: in, a label that
+ * is known not to exist. */
 static const struct node *find_encloser(
 	const struct zone *z, const struct dname *name, unsigned apex_label, unsigned *label)
 {

@@ -1,6 +1,7 @@
 /*
- * All zones of a server: one table keyed by the hash of the apex. A query name is tried from its longest suffix down,
- * but only at those numbers of labels that some apex has: one probe a query when all apexes are equally deep.
+ * All zones of a server: one table keyed by the hash of the apex. A query name is tried from its
+ * longest suffix down, but only at those numbers of labels that some apex has: one probe a query
+ * when all apexes are equally deep.
  */
 #include "zones/layout.h"
 #include "zones/zone.h"
