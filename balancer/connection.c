@@ -39,38 +39,31 @@ static const struct ending endings[BY_COUNT][PHASE_COUNT] = {
 		PAIR(RESET, RESOURCE_DATA)},
 };
 
-static void on_event(evutil_socket_t fd, short what, void *arg)
+void connection_edge(void *side, bool readable, bool writable)
 {
-	struct connection *c = arg;
+	struct side *s = side;
+	struct connection *c = s->connection;
 
 	if (c->phase == PHASE_CONNECT)
-		upstream_event(c, what);
+		upstream_event(c, readable);
 	else
-		relay_event(c, fd == c->side[SIDE_CLIENT].fd ? SIDE_CLIENT : SIDE_ENDPOINT, what);
+		relay_event(c, s == &c->side[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_ENDPOINT, readable,
+			writable);
 }
 
 int connection_attach(struct connection *c, enum side_id side, int fd)
 {
-	struct side *s = &c->side[side];
-
-	s->fd = fd;
-	(void)event_assign(s->event, c->worker->base, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST,
-		on_event, c);
-	if (event_add(s->event, NULL) < 0)
-		return -1;
-	s->added = true;
-	return 0;
+	c->side[side].fd = fd;
+	return poller_add(&c->worker->poller, fd, &c->side[side]);
 }
 
 void connection_detach(struct connection *c, enum side_id side, bool reset)
 {
 	struct side *s = &c->side[side];
 
-	if (s->added)
-		(void)event_del(s->event);
-	s->added = false;
 	if (s->fd < 0)
 		return;
+	poller_forget(&c->worker->poller, s);
 	if (reset) {
 		const struct linger now = {.l_onoff = 1, .l_linger = 0};
 
@@ -84,17 +77,10 @@ void connection_detach(struct connection *c, enum side_id side, bool reset)
 static struct connection *take_free(struct worker *w)
 {
 	struct connection *c = w->free_connections;
-	size_t event_size = event_get_struct_event_size();
 
-	if (c != NULL) {
-		w->free_connections = c->next_free;
-		return c;
-	}
-	c = malloc(sizeof *c + 2 * event_size);
 	if (c == NULL)
-		return NULL;
-	c->side[SIDE_CLIENT].event = (struct event *)(void *)(c + 1);
-	c->side[SIDE_ENDPOINT].event = (struct event *)(void *)((char *)(c + 1) + event_size);
+		return malloc(sizeof *c);
+	w->free_connections = c->next_free;
 	return c;
 }
 
@@ -111,14 +97,11 @@ void connection_open(struct listener *l, int fd, const struct addr *client)
 		(void)close(fd);
 		return;
 	}
-	/* The events are filled when a side is attached. */
 	c->worker = w;
 	c->listener = l;
 	c->timer.link = NULL;
-	c->side[SIDE_CLIENT].fd = fd;
-	c->side[SIDE_CLIENT].added = false;
-	c->side[SIDE_ENDPOINT].fd = -1;
-	c->side[SIDE_ENDPOINT].added = false;
+	c->side[SIDE_CLIENT] = (struct side){.connection = c, .fd = fd};
+	c->side[SIDE_ENDPOINT] = (struct side){.connection = c, .fd = -1};
 	c->flow[SIDE_CLIENT] = c->flow[SIDE_ENDPOINT] = (struct flow){0};
 	c->client = *client;
 	c->phase = PHASE_CONNECT;

@@ -18,7 +18,6 @@
 #include "balancer/wheel.h"
 #include "base/addr.h"
 
-#include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,9 +35,8 @@ static inline enum side_id other_side(enum side_id s)
 }
 
 struct side {
-	int fd;              /* -1: none */
-	bool added;          /* `event` is in the event base */
-	struct event *event; /* libevent's, in the same block as the connection */
+	struct connection *connection;
+	int fd; /* -1: none */
 };
 
 struct flow {
@@ -95,10 +93,13 @@ void connection_open(struct listener *l, int fd, const struct addr *client);
 /* Close both sides, in order when both flows are done, else by resets; count it; free it. */
 void connection_end(struct connection *c, enum ended_by by);
 
-/* Set the socket of a side and add its event, edge-triggered for both directions. -1 with errno. */
+/* Set the socket of a side and watch it. -1 with errno. */
 int connection_attach(struct connection *c, enum side_id side, int fd);
-/* Remove the event and close the socket, with a reset if `reset`. */
+/* Close the socket of a side, if there is one, with a reset if `reset`. */
 void connection_detach(struct connection *c, enum side_id side, bool reset);
+
+/* The poller's callback: `side` is a struct side. */
+void connection_edge(void *side, bool readable, bool writable);
 
 /* When the wheel must look at it again at the latest. */
 uint64_t connection_due(const struct connection *c);

@@ -230,6 +230,12 @@ static enum ended_by by_side(enum side_id side)
 	return side == SIDE_CLIENT ? BY_CLIENT : BY_ENDPOINT;
 }
 
+/* Read on when the others had their turn. */
+static void take_turn_again(struct connection *c, enum side_id from)
+{
+	poller_again(&c->worker->poller, c->side[from].fd, &c->side[from]);
+}
+
 /* From now on only the end of this flow is waited for. */
 static void linger(struct connection *c)
 {
@@ -250,7 +256,7 @@ static bool cut(struct connection *c, enum side_id from)
 		return false;
 	}
 	f->cut = true;
-	event_active(c->side[from].event, EV_READ, 0); /* there may be more to discard */
+	take_turn_again(c, from); /* there may be more to discard */
 	if (c->flow[gone].done) {
 		linger(c);
 		return true;
@@ -296,7 +302,7 @@ static bool pump(struct connection *c, enum side_id from)
 	case STEP_MOVED:
 	case STEP_DRY: return true;
 	case STEP_FULL: f->blocked = true; return true;
-	case STEP_TURN: event_active(c->side[from].event, EV_READ, 0); return true;
+	case STEP_TURN: take_turn_again(c, from); return true;
 	case STEP_EOF: return finish(c, from);
 	case STEP_RECEIVER: return cut(c, from);
 	case STEP_SENDER: connection_end(c, by_side(from)); return false;
@@ -320,16 +326,16 @@ void relay_start(struct connection *c, bool readable)
 		(void)pump(c, SIDE_ENDPOINT);
 }
 
-void relay_event(struct connection *c, enum side_id side, short what)
+void relay_event(struct connection *c, enum side_id side, bool readable, bool writable)
 {
 	struct flow *from = &c->flow[side], *to = &c->flow[other_side(side)];
 
-	if ((what & EV_WRITE) != 0 && to->blocked) {
+	if (writable && to->blocked) {
 		to->blocked = false;
 		if (!pump(c, other_side(side)))
 			return;
 	}
-	if ((what & EV_READ) != 0 && !from->blocked)
+	if (readable && !from->blocked)
 		(void)pump(c, side);
 }
 

@@ -33,7 +33,7 @@
 /* Both sides are connected: attach the client's and move what is there. `readable`: an edge that
  * told of data from the endpoint is consumed. May end the connection, as may the next two. */
 void relay_start(struct connection *c, bool readable);
-void relay_event(struct connection *c, enum side_id side, short what);
+void relay_event(struct connection *c, enum side_id side, bool readable, bool writable);
 /* A deadline of the data phase has passed. */
 void relay_timeout(struct connection *c);
 /* Give back pipes and memory. */

@@ -230,7 +230,7 @@ void upstream_start(struct connection *c)
 	advance(c);
 }
 
-void upstream_event(struct connection *c, short what)
+void upstream_event(struct connection *c, bool readable)
 {
 	int error = 0;
 	socklen_t length = sizeof error;
@@ -239,7 +239,7 @@ void upstream_event(struct connection *c, short what)
 		error = errno;
 	if (error == 0) {
 		/* This edge may tell of the endpoint's first words, too. */
-		reached(c, (what & EV_READ) != 0);
+		reached(c, readable);
 		return;
 	}
 	worker_refresh(c->worker);

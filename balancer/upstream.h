@@ -25,7 +25,7 @@ enum fault upstream_fault(int error);
 
 /* Each of these may end the connection. */
 void upstream_start(struct connection *c);
-void upstream_event(struct connection *c, short what);
+void upstream_event(struct connection *c, bool readable);
 void upstream_timeout(struct connection *c);
 /* Give up the gauge of the endpoint. */
 void upstream_release(struct connection *c);

@@ -16,7 +16,7 @@
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 static void on_wake(evutil_socket_t fd, short what, void *arg);
 
-/* An event base for one thread: no locks, and a look at the sockets after so many callbacks. */
+/* An event base for one thread needs no locks. */
 static struct event_base *make_base(void)
 {
 	struct event_config *config = event_config_new();
@@ -24,9 +24,7 @@ static struct event_base *make_base(void)
 
 	if (config == NULL)
 		return NULL;
-	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
-		event_config_require_features(config, EV_FEATURE_ET) == 0 &&
-		event_config_set_max_dispatch_interval(config, NULL, WORKER_CALLBACKS_MAX, 0) == 0)
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
 		base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
@@ -63,6 +61,7 @@ int worker_open(
 	uint32_t row = b->start->first_row + index;
 
 	*w = (struct worker){.balancer = b, .wake_fd = -1, .now_ms = clock_mono_ms()};
+	w->poller.fd = -1;
 	if (row >= BOARD_WORKERS_MAX)
 		return err_set(e, "balancer worker %u has no row on the board", index);
 	w->row = &b->board->balancer->row[row];
@@ -74,7 +73,8 @@ int worker_open(
 	w->listeners = calloc(count_sockets(b->start, index) + 1, sizeof *w->listeners);
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (w->reader == NULL || w->base == NULL || w->view == NULL || w->cursor == NULL ||
-		w->buffer == NULL || w->listeners == NULL || w->wake_fd < 0)
+		w->buffer == NULL || w->listeners == NULL || w->wake_fd < 0 ||
+		poller_open(&w->poller, w->base, connection_edge) < 0)
 		return err_set(e, "cannot set up balancer worker %u: %s", index, strerror(errno));
 	rng_seed_random(&w->rng);
 	wheel_init(&w->wheel, w->now_ms);
@@ -102,6 +102,7 @@ void worker_close(struct worker *w)
 		free(c);
 	}
 	pipe_pool_close(&w->pipes);
+	poller_close(&w->poller);
 	if (w->wake != NULL)
 		event_free(w->wake);
 	if (w->timer != NULL)

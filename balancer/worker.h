@@ -9,6 +9,7 @@
 
 #include "balancer/connection.h"
 #include "balancer/listener.h"
+#include "balancer/poller.h"
 #include "base/qsbr.h"
 #include "base/rng.h"
 #include "board/generation.h"
@@ -18,9 +19,6 @@
 #include <stdatomic.h>
 
 #define WORKER_BUFFER (32u << 10) /* octets one recv() takes at most while copying */
-/* Callbacks between two looks at the sockets, so that connections which go on with event_active()
- * do not keep the others out. */
-#define WORKER_CALLBACKS_MAX 64
 
 #define NOTICE_EVERY_MS 10000u /* one event per listener and kind at most so often */
 enum notice { NOTICE_LIMIT, NOTICE_ACCEPT, NOTICE_CONNECT, NOTICE_COUNT };
@@ -67,6 +65,7 @@ struct worker {
 	struct board_balancer_row *row;
 	struct event_base *base;
 	struct event *timer, *wake;
+	struct poller poller;
 	int wake_fd;     /* eventfd: the order has changed */
 	uint64_t now_ms; /* of the last tick, accept or connect: at most WHEEL_TICK_MS old in use */
 	bool ticking;    /* the timer runs at WHEEL_TICK_MS, not at WORKER_REST_MS */

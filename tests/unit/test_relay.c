@@ -257,7 +257,7 @@ static void a_bulk_flow_lets_the_others_in(void **state)
 		}
 		desk_look(d);
 		assert_true(desk_counter(d, BALANCER_BYTES_OUT) - before <=
-			    WORKER_CALLBACKS_MAX * (uint64_t)(RELAY_TURN + PIPE_LARGE));
+			    POLLER_BATCH * (uint64_t)(RELAY_TURN + PIPE_LARGE));
 		if (recv(behind, got, sizeof got, MSG_DONTWAIT) > 0)
 			break;
 	}
