@@ -7,16 +7,15 @@
 #include "base/clock.h"
 #include "board/event_format.h"
 #include "control/events.h"
+#include "control/helper.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct log_writer {
@@ -25,7 +24,7 @@ struct log_writer {
 	enum log_format format;
 	enum log_level level;
 	atomic_bool stopping;
-	pthread_t thread;
+	struct helper helper;
 };
 
 /* A line, whole or not at all; waits while `fd` is a full non-blocking pipe. */
@@ -109,9 +108,9 @@ static void write_all_events(struct log_writer *w)
 	}
 }
 
-static void *run(void *argument)
+static void run(void *context)
 {
-	struct log_writer *w = argument;
+	struct log_writer *w = context;
 
 	for (;;) {
 		bool last = atomic_load(&w->stopping);
@@ -119,7 +118,7 @@ static void *run(void *argument)
 
 		write_all_events(w);
 		if (last)
-			return NULL;
+			return;
 		while (read(w->wake, &n, sizeof n) < 0 && errno == EINTR)
 			;
 	}
@@ -129,7 +128,6 @@ int log_start(struct log_writer **out, const struct board *b, int fd, enum log_f
 	enum log_level level, struct err *e)
 {
 	struct log_writer *w = calloc(1, sizeof *w);
-	int rc;
 
 	if (w == NULL)
 		return err_set(e, "out of memory for the log");
@@ -143,11 +141,10 @@ int log_start(struct log_writer **out, const struct board *b, int fd, enum log_f
 		free(w);
 		return err_set(e, "cannot start the log: eventfd: %s", strerror(errno));
 	}
-	rc = pthread_create(&w->thread, NULL, run, w);
-	if (rc != 0) {
+	if (helper_start(&w->helper, run, w, "the log", e) < 0) {
 		(void)close(w->wake);
 		free(w);
-		return err_set(e, "cannot start the log's thread: %s", strerror(rc));
+		return -1;
 	}
 	*out = w;
 	return 0;
@@ -162,13 +159,9 @@ void log_wake(struct log_writer *w)
 
 bool log_stop(struct log_writer *w, uint64_t deadline_ms)
 {
-	struct timespec at;
-
 	atomic_store(&w->stopping, true);
 	log_wake(w);
-	at.tv_sec = (time_t)(deadline_ms / 1000);
-	at.tv_nsec = (long)(deadline_ms % 1000) * 1000000L;
-	if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &at) != 0)
+	if (!helper_join(&w->helper, deadline_ms))
 		return false;
 	(void)close(w->wake);
 	free(w);

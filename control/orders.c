@@ -81,11 +81,11 @@ static void tell(
 	(void)json_array_append_new(b->changed, o);
 }
 
-#define WEIGHT_TEXT_MAX 16 /* "weight 65535", as event.from */
+#define WEIGHT_TEXT_MAX 16 /* "weight=65535", as event.from */
 
 static const char *weight_text(uint16_t weight, char *out)
 {
-	(void)snprintf(out, WEIGHT_TEXT_MAX, "weight %u", weight);
+	(void)snprintf(out, WEIGHT_TEXT_MAX, "weight=%u", weight);
 	return out;
 }
 

@@ -49,8 +49,8 @@ static void on_ended(void *context, uint32_t endpoint, const struct orders *what
 		control_publish(c, &e);
 	}
 	if (what->weighted) {
-		(void)snprintf(e.from, sizeof e.from, "weight %u", what->weight);
-		(void)snprintf(e.to, sizeof e.to, "weight %u", at->weight);
+		(void)snprintf(e.from, sizeof e.from, "weight=%u", what->weight);
+		(void)snprintf(e.to, sizeof e.to, "weight=%u", at->weight);
 		control_publish(c, &e);
 	}
 }

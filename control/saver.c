@@ -2,13 +2,13 @@
 
 #include "base/io.h"
 #include "board/snapshot.h"
+#include "control/helper.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct saver {
@@ -20,7 +20,7 @@ struct saver {
 	uint64_t ticket; /* the last given out */
 	struct saver_result result;
 	bool stopping;
-	pthread_t thread;
+	struct helper helper;
 };
 
 /* The next text and its ticket; NULL when the thread shall end. */
@@ -39,9 +39,9 @@ static char *next_text(struct saver *s, size_t *length, uint64_t *ticket)
 	return text;
 }
 
-static void *run(void *argument)
+static void run(void *context)
 {
-	struct saver *s = argument;
+	struct saver *s = context;
 	uint64_t ticket, one = 1;
 	size_t length;
 	char *text;
@@ -60,13 +60,11 @@ static void *run(void *argument)
 		(void)pthread_mutex_unlock(&s->lock);
 		(void)!write(s->done_fd, &one, sizeof one); /* blocks at 2^64 - 1 only */
 	}
-	return NULL;
 }
 
 int saver_start(struct saver **out, int dirfd, struct err *e)
 {
 	struct saver *s = calloc(1, sizeof *s);
-	int rc;
 
 	if (s == NULL)
 		return err_set(e, "out of memory for saving the state");
@@ -78,11 +76,10 @@ int saver_start(struct saver **out, int dirfd, struct err *e)
 	}
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_cond_init(&s->more, NULL);
-	rc = pthread_create(&s->thread, NULL, run, s);
-	if (rc != 0) {
+	if (helper_start(&s->helper, run, s, "the state file", e) < 0) {
 		(void)close(s->done_fd);
 		free(s);
-		return err_set(e, "cannot start the thread that saves the state: %s", strerror(rc));
+		return -1;
 	}
 	*out = s;
 	return 0;
@@ -119,15 +116,11 @@ void saver_result(struct saver *s, struct saver_result *out)
 
 bool saver_stop(struct saver *s, uint64_t deadline_ms)
 {
-	struct timespec at;
-
 	(void)pthread_mutex_lock(&s->lock);
 	s->stopping = true;
 	(void)pthread_cond_signal(&s->more);
 	(void)pthread_mutex_unlock(&s->lock);
-	at.tv_sec = (time_t)(deadline_ms / 1000);
-	at.tv_nsec = (long)(deadline_ms % 1000) * 1000000L;
-	if (pthread_clockjoin_np(s->thread, NULL, CLOCK_MONOTONIC, &at) != 0)
+	if (!helper_join(&s->helper, deadline_ms))
 		return false;
 	(void)close(s->done_fd);
 	(void)pthread_mutex_destroy(&s->lock);
