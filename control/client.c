@@ -16,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#define FILE_DEFAULT     "waymark.yaml" /* when it is there and neither -c nor --socket is given */
 #define SOCKET_DEFAULT   "/run/waymark/control.sock" /* of control.socket in the schema */
 #define REPLY_TIMEOUT_MS 15000u
 #define RELOAD_TIMEOUT_MS                                                                          \
@@ -175,16 +177,19 @@ static int take_arguments(struct options *o, int argc, char **argv)
 /* The socket's path into `path`; false after a message. */
 static bool find_socket(const struct options *o, char *path, size_t size)
 {
+	const char *file = o->file;
 	struct report report = {0};
 	struct conf *conf;
 	char line[1024];
 	bool found = false;
 
-	if (o->socket != NULL || o->file == NULL) {
+	if (file == NULL && o->socket == NULL && access(FILE_DEFAULT, F_OK) == 0)
+		file = FILE_DEFAULT;
+	if (o->socket != NULL || file == NULL) {
 		(void)snprintf(path, size, "%s", o->socket != NULL ? o->socket : SOCKET_DEFAULT);
 		return true;
 	}
-	if (conf_load(o->file, &conf, &report) == 0) {
+	if (conf_load(file, &conf, &report) == 0) {
 		(void)snprintf(path, size, "%s", conf->control.socket);
 		conf_free(conf);
 		found = true;
@@ -192,8 +197,9 @@ static bool find_socket(const struct options *o, char *path, size_t size)
 		err_format(&report.items[0], line, sizeof line);
 		(void)fprintf(stderr,
 			"%s\nwaymark %s: cannot learn the control socket from %s (%zu errors); "
-			"give --socket PATH\n",
-			line, command_infos[o->command].name, o->file, report.errors);
+			"give "
+			"--socket PATH\n",
+			line, command_infos[o->command].name, file, report.errors);
 	}
 	report_free(&report);
 	return found;
