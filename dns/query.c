@@ -3,8 +3,8 @@
 #include "base/wire.h"
 #include "zones/zone.h"
 
-#define EDNS_DO       0x8000u
-#define OPT_TAIL_SIZE 10u /* type, class, TTL, RDLENGTH of any record */
+#define EDNS_DO       0x80u /* of the first octet of the flags */
+#define OPT_TAIL_SIZE 10u   /* type, class, TTL, RDLENGTH of any record */
 #define TYPE_TKEY     249u
 #define TYPE_MAILB    253u
 #define TYPE_MAILA    254u
@@ -119,44 +119,66 @@ static int parse_tsig(struct query *q, const uint8_t *owner, const uint8_t *end,
 	return 0;
 }
 
+/* An OPT record whose type is at `tail`, with its options in `rdata`. */
+static int parse_opt(struct query *q, const uint8_t *tail, struct reader *rdata, uint8_t *version)
+{
+	uint16_t payload = load_u16(tail + 2);
+
+	if (q->edns) /* a second one (RFC 6891, 6.1.1) */
+		return -1;
+	q->edns = true;
+	q->payload = payload < UDP_PAYLOAD_PLAIN ? UDP_PAYLOAD_PLAIN
+		     : payload > UDP_PAYLOAD_MAX ? UDP_PAYLOAD_MAX
+						 : payload;
+	*version = tail[5];
+	q->dnssec_ok = (tail[6] & EDNS_DO) != 0;
+	return *version == 0 ? parse_options(q, rdata) : 0;
+}
+
 /* One record of the additional section. -1: malformed. */
 static int parse_additional(struct query *q, struct reader *r, uint8_t *version)
 {
 	const uint8_t *owner = r->at, *tail;
 	struct reader rdata;
-	uint16_t type, rdlength;
+	uint16_t rdlength;
 
 	if (q->has_tsig) /* it must be the last (RFC 8945, 5.1) */
 		return -1;
-	if (reader_left(r) > 0 && *r->at == 0)
-		r->at++; /* the root: OPT's owner, by far the most frequent */
-	else
-		skip_name(r);
+	skip_name(r);
 	tail = get_bytes(r, OPT_TAIL_SIZE);
 	if (tail == NULL)
 		return -1;
-	type = load_u16(tail);
 	rdlength = load_u16(tail + 8);
 	rdata.at = get_bytes(r, rdlength);
 	if (rdata.at == NULL)
 		return -1;
 	rdata.end = rdata.at + rdlength;
 	rdata.failed = false;
-	if (type == TYPE_TSIG)
-		return parse_tsig(q, owner, tail, &rdata);
-	if (type != TYPE_OPT)
-		return 0;
-	if (q->edns || *owner != 0) /* a second OPT (RFC 6891, 6.1.1), or one with a name */
-		return -1;
-	q->edns = true;
-	q->payload = load_u16(tail + 2);
-	if (q->payload < UDP_PAYLOAD_PLAIN)
-		q->payload = UDP_PAYLOAD_PLAIN;
-	if (q->payload > UDP_PAYLOAD_MAX)
-		q->payload = UDP_PAYLOAD_MAX;
-	*version = tail[5];
-	q->dnssec_ok = (load_u16(tail + 6) & EDNS_DO) != 0;
-	return *version == 0 ? parse_options(q, &rdata) : 0;
+	switch (load_u16(tail)) {
+	case TYPE_TSIG: return parse_tsig(q, owner, tail, &rdata);
+	case TYPE_OPT: return *owner == 0 ? parse_opt(q, tail, &rdata, version) : -1;
+	}
+	return 0;
+}
+
+/* The whole additional section. Almost always it is one OPT, which is seen at a glance. */
+static int parse_additionals(struct query *q, struct reader *r, uint8_t *version)
+{
+	unsigned count = load_u16(q->packet + 10);
+
+	if (count == 1 && reader_left(r) > OPT_TAIL_SIZE && r->at[0] == 0 &&
+		load_u16(r->at + 1) == TYPE_OPT &&
+		load_u16(r->at + 9) == reader_left(r) - 1 - OPT_TAIL_SIZE) {
+		const uint8_t *tail = r->at + 1;
+
+		r->at = tail + OPT_TAIL_SIZE;
+		return parse_opt(q, tail, r, version);
+	}
+	for (; count > 0; count--) {
+		if (parse_additional(q, r, version) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* What type and class alone decide, once the packet is known to be sound. */
@@ -187,12 +209,12 @@ static int parse_question(struct query *q, struct reader *r)
 
 	if (used == 0)
 		return -1;
-	r->at += used;
-	q->type = get_u16(r);
-	q->class = get_u16(r);
-	if (r->failed)
+	if (used + 4 > reader_left(r))
 		return -1;
-	q->question_size = (uint16_t)(r->at - start);
+	r->at += used + 4;
+	q->type = load_u16(start + used);
+	q->class = load_u16(start + used + 2);
+	q->question_size = (uint16_t)(used + 4);
 	return 0;
 }
 
@@ -200,7 +222,6 @@ enum query_action query_parse(struct query *q, const uint8_t *packet, size_t len
 {
 	struct reader r = {packet + DNS_HEADER_SIZE, packet + length, false};
 	uint8_t version = 0;
-	uint16_t additional;
 
 	if (length < DNS_HEADER_SIZE || (packet[2] & 0x80) != 0)
 		return QUERY_DROP;
@@ -220,14 +241,12 @@ enum query_action query_parse(struct query *q, const uint8_t *packet, size_t len
 		return judge_question(q);
 	if (load_u32(packet + 6) != 0) /* answers or authority in a question */
 		return error(q, RCODE_FORMERR);
-	for (additional = load_u16(packet + 10); additional > 0; additional--) {
-		if (parse_additional(q, &r, &version) < 0)
-			return error(q, RCODE_FORMERR);
-	}
+	if (parse_additionals(q, &r, &version) < 0)
+		return error(q, RCODE_FORMERR);
+	if (version != 0)
+		return error(q, RCODE_BADVERS);
 	if (reader_left(&r) > 0)
 		return error(q, RCODE_FORMERR);
-	if (q->edns && version != 0)
-		return error(q, RCODE_BADVERS);
 	if (q->has_tsig)
 		return error(q, RCODE_NOTAUTH);
 	return judge_question(q);

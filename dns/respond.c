@@ -16,24 +16,20 @@ void responder_clear(struct responder *r)
 	r->chance.cursor = NULL;
 }
 
-static enum dns_counter counter_of(uint16_t rcode)
-{
-	switch (rcode) {
-	case RCODE_NOERROR: return DNS_ANSWERS_NOERROR;
-	case RCODE_FORMERR: return DNS_ANSWERS_FORMERR;
-	case RCODE_SERVFAIL: return DNS_ANSWERS_SERVFAIL;
-	case RCODE_NXDOMAIN: return DNS_ANSWERS_NXDOMAIN;
-	case RCODE_NOTIMP: return DNS_ANSWERS_NOTIMP;
-	case RCODE_REFUSED: return DNS_ANSWERS_REFUSED;
-	}
-	return DNS_ANSWERS_OTHER;
-}
+/* Which counter counts an rcode; above 15 there is only BADVERS. */
+static const uint8_t counter_of[16] = {DNS_ANSWERS_NOERROR, DNS_ANSWERS_FORMERR,
+	DNS_ANSWERS_SERVFAIL, DNS_ANSWERS_NXDOMAIN, DNS_ANSWERS_NOTIMP, DNS_ANSWERS_REFUSED,
+	DNS_ANSWERS_OTHER, DNS_ANSWERS_OTHER, DNS_ANSWERS_OTHER, DNS_ANSWERS_OTHER,
+	DNS_ANSWERS_OTHER, DNS_ANSWERS_OTHER, DNS_ANSWERS_OTHER, DNS_ANSWERS_OTHER,
+	DNS_ANSWERS_OTHER, DNS_ANSWERS_OTHER};
 
 static void count(struct responder *r, bool tcp)
 {
 	const struct answer_notes *n = &r->notes;
 
-	counter_add(&r->counter[counter_of(r->reply.rcode)], 1);
+	counter_add(
+		&r->counter[r->reply.rcode < 16 ? counter_of[r->reply.rcode] : DNS_ANSWERS_OTHER],
+		1);
 	if (r->reply.truncated && !tcp)
 		counter_add(&r->counter[DNS_TRUNCATED], 1);
 	if (n->steered)

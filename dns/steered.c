@@ -1,6 +1,15 @@
 /* A and AAAA at POOL names: who asks, what steering chooses for them, and with which scope it may be cached. */
 #include "dns/walk.h"
 
+/* The scope for a subnet that says nothing: as far as the table says the same of it, within its special block. */
+static uint8_t special_scope(const struct addr *subnet, uint8_t scope)
+{
+	struct prefix block = {.length = 0};
+
+	(void)addr_is_global(subnet, &block);
+	return scope > block.length ? scope : block.length;
+}
+
 /*
  * Who is asking. The client subnet counts when the geo table knows it; a private or otherwise special one that no
  * `networks` entry covers says nothing, and then the packet's source is used, but the scope still speaks of the subnet
@@ -9,23 +18,20 @@
 static void identify(const struct walk *w, struct client *c)
 {
 	const struct geo_table *geo = w->facts->data->geo;
-	struct addr subnet = query_subnet_address(w->query);
-	struct prefix block = {.length = 0};
+	uint8_t scope = 0;
 
+	c->address = query_subnet_address(w->query);
+	if (c->address.family != FAMILY_NONE) {
+		c->geo = geo_lookup(geo, &c->address);
+		if (c->geo.known) {
+			c->region_order = geo_region_order(geo, c->geo.region);
+			return;
+		}
+		scope = special_scope(&c->address, c->geo.scope);
+	}
 	c->address = *w->source;
 	c->geo = geo_lookup(geo, w->source);
-	if (subnet.family != FAMILY_NONE) {
-		struct geo_answer of_subnet = geo_lookup(geo, &subnet);
-
-		if (of_subnet.known) {
-			c->address = subnet;
-			c->geo = of_subnet;
-		} else {
-			(void)addr_is_global(&subnet, &block);
-			c->geo.scope =
-				of_subnet.scope > block.length ? of_subnet.scope : block.length;
-		}
-	}
+	c->geo.scope = scope;
 	c->region_order = geo_region_order(geo, c->geo.region);
 }
 
@@ -38,13 +44,12 @@ static void fail(struct walk *w, enum rcode rcode, enum ede_code code, const cha
 
 static void add_endpoints(struct walk *w, const struct pick *pick, unsigned family, uint32_t ttl_s)
 {
-	const struct conf *conf = w->facts->data->conf;
+	const struct conf_endpoint *endpoints = w->facts->data->conf->endpoints;
+	size_t size = family == 0 ? 4 : 16;
 
 	for (unsigned i = 0; i < pick->count; i++) {
-		const struct addr *a = &conf->endpoints[pick->endpoint[i]].address[family];
-
 		if (!reply_add_record(w->reply, SECTION_ANSWER, &w->owner, w->query->type, ttl_s,
-			    a->bytes, addr_size(a))) {
+			    endpoints[pick->endpoint[i]].address[family].bytes, size)) {
 			reply_truncate(w->reply);
 			return;
 		}

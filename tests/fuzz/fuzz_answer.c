@@ -113,6 +113,7 @@ static struct world *build(void)
 	struct geo_loaded loaded[CONF_DATABASES_MAX];
 	const int none[CONF_DATABASES_MAX] = {0};
 	struct generation *g;
+	struct slots *slots;
 	struct board board;
 	struct dname *broken = malloc(sizeof *broken);
 	const struct dname *list[1] = {broken};
@@ -125,10 +126,15 @@ static struct world *build(void)
 	CHECK(steer_compile(w->conf, &w->steering, &e) == 0);
 	CHECK(geo_load(w->conf, none, &w->geo, loaded, &e) == 0);
 	CHECK(board_create_private(&board, &e) == 0);
-	CHECK(generation_build(w->conf, 1, slots_new(&board), &board, NULL, &g, &e) == 0);
+	slots = slots_new(&board);
+	CHECK(slots != NULL);
+	CHECK(generation_build(w->conf, 1, slots, &board, NULL, &g, &e) == 0);
 	w->view = view_new(w->conf);
 	CHECK(w->view != NULL);
 	view_build(w->view, g, &board, 1000, 0);
+	generation_free(g, slots);
+	slots_free(slots);
+	board_destroy(&board);
 	load_zones(w);
 	w->data.conf = w->conf;
 	w->data.steering = w->steering;
