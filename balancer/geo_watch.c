@@ -3,7 +3,6 @@
 #include "geo/load.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,26 +115,19 @@ static void *run(void *arg)
 {
 	struct geo_watch *g = arg;
 	struct pollfd fds[2] = {
-		{.fd = watch_fd(g->watch), .events = POLLIN}, {.fd = g->stop, .events = POLLIN}};
-	bool moved = false;
+		{.fd = g->stop, .events = POLLIN}, {.fd = watch_fd(g->watch), .events = POLLIN}};
 	struct err e;
 
 	(void)setpriority(PRIO_PROCESS, 0, GEO_WATCH_NICE); /* Linux: of this thread */
 	for (;;) {
-		int n = poll(fds, 2, moved ? GEO_WATCH_SETTLE_MS : -1);
-
-		if (n < 0 && errno != EINTR)
+		if (poll(fds, 2, -1) < 0)
+			continue; /* EINTR */
+		/* Let an update finish, but not one that never does. */
+		if (fds[0].revents != 0 || poll(fds, 1, GEO_WATCH_SETTLE_MS) > 0)
 			return NULL;
-		if (n > 0 && fds[1].revents != 0)
-			return NULL;
-		if (n > 0) {
-			(void)watch_read(g->watch);
-			moved = true;
-		} else if (n == 0) {
-			moved = false;
-			if (scan(g) && load(g, &e) < 0)
-				report(g, LEVEL_ERROR, &e);
-		}
+		(void)watch_read(g->watch);
+		if (scan(g) && load(g, &e) < 0)
+			report(g, LEVEL_ERROR, &e);
 	}
 }
 

@@ -13,7 +13,7 @@
 
 #include <sys/stat.h>
 
-#define GEO_WATCH_SETTLE_MS 50 /* of quiet before a scan: an update often moves several files */
+#define GEO_WATCH_SETTLE_MS 50 /* before a scan: an update often moves several files */
 #define GEO_WATCH_NICE      10 /* of the loading thread; 19 starves under attack */
 
 struct geo_watch {

@@ -234,14 +234,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	w->now_ms = clock_mono_ms();
+	worker_refresh(w); /* without traffic, too: `last_good` must not miss who served */
 	beat(&w->row->beat_ms, w->now_ms);
 	while ((entry = wheel_expire(&w->wheel, w->now_ms)) != NULL)
 		connection_check(connection_of_timer(entry), w->now_ms);
 	for (size_t i = 0; i < w->listener_count && w->order == ORDER_SERVE; i++) {
 		if (!listener_needs_ticks(&w->listeners[i]))
 			continue;
-		worker_refresh(w);
 		listener_tick(&w->listeners[i], w->now_ms);
 		ticks = true;
 	}

@@ -224,7 +224,7 @@ static inline void desk_turn(struct desk *d)
 /* The same without waiting for anything. */
 static inline void desk_look(struct desk *d)
 {
-	(void)event_base_loop(d->worker.base, EVLOOP_NONBLOCK);
+	(void)event_base_loop(d->worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 #define DESK_UNTIL(d, condition)                                                                   \
