@@ -111,7 +111,8 @@ static void board_stamp(struct board *b)
 	b->supervisor->layout = BOARD_LAYOUT;
 	b->supervisor->created_real_ms = clock_real_ms();
 	b->supervisor->created_mono_ms = clock_mono_ms();
-	atomic_store(&b->control->next_sequence, (b->supervisor->created_real_ms / 1000) << 20);
+	atomic_store(
+		&b->control->next_sequence, event_first_sequence(b->supervisor->created_real_ms));
 }
 
 static int sheet_create(struct board *b, enum role r, struct err *e)

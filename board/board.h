@@ -63,7 +63,7 @@ struct board_role {
 
 struct board_supervisor {
 	uint32_t magic, layout;
-	uint64_t created_real_ms; /* its first event has this / 1000 * 2^20 as its number */
+	uint64_t created_real_ms; /* its first event has this * 2^20 / 1000 as its number */
 	uint64_t created_mono_ms;
 	_Atomic uint64_t epoch;      /* moves when serving states may have changed: slots freed */
 	_Atomic uint32_t generation; /* the one that serves; 0 before the first */

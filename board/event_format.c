@@ -149,10 +149,10 @@ json_t *event_to_json(const struct event *e, uint64_t sequence)
 	if (o == NULL)
 		return NULL;
 	if (sequence != 0)
-		bad |= json_object_set_new(o, "sequence", json_integer((json_int_t)sequence));
+		bad |= json_object_set_new(o, "seq", json_integer((json_int_t)sequence));
 	bad |= json_object_set_new(o, "time", json_string(clock_format(e->real_ms, when)));
 	bad |= json_object_set_new(o, "level", json_string(level_name(level_of(e))));
-	bad |= json_object_set_new(o, "kind", json_string(kind_of(e)));
+	bad |= json_object_set_new(o, "event", json_string(kind_of(e)));
 	bad |= json_object_set_new(o, "role", json_string(role_of(e)));
 	bad |= json_object_set_new(o, "generation", json_integer(e->generation));
 	bad |= set_string(o, "pool", e->pool, sizeof e->pool);

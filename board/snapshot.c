@@ -25,6 +25,12 @@ static void put(struct taker *t, json_t *object, const char *key, json_t *value)
 		t->failed = true;
 }
 
+static void add(struct taker *t, json_t *array, json_t *value)
+{
+	if (json_array_append_new(array, value) < 0)
+		t->failed = true;
+}
+
 static json_t *number(uint64_t n)
 {
 	return json_integer(n <= INT64_MAX ? (json_int_t)n : INT64_MAX);
@@ -60,42 +66,37 @@ static json_t *key_of_probe(const struct taker *t, const struct probe *p)
 		       : NULL;
 }
 
-static json_t *take_probe(struct taker *t, const struct board_probe *p)
+static json_t *take_probe(struct taker *t, const struct probe *probe)
 {
-	uint64_t word = load64(&p->word);
 	json_t *o = json_object();
+	struct board_probe p;
+	uint64_t word;
 
+	(void)board_read_probe(t->board, probe->slot, &p);
+	word = load64(&p.word);
+	put(t, o, "key", key_of_probe(t, probe));
 	put(t, o, "verdict", json_string(verdict_name(verdict_of_word(word))));
-	put(t, o, "since_ms", moment(t, p->since_ms));
-	put(t, o, "checked_ms", moment(t, p->checked_ms));
+	put(t, o, "since_ms", moment(t, p.since_ms));
+	put(t, o, "checked_ms", moment(t, p.checked_ms));
 	put(t, o, "doubt_until_ms", moment(t, doubt_of_word(word)));
-	put(t, o, "reason", json_escaped(p->reason, sizeof p->reason));
-	put(t, o, "latency_us", p->latency_us != 0 ? number(p->latency_us) : json_null());
-	put(t, o, "successes", number(p->successes));
-	put(t, o, "failures", number(p->failures));
-	put(t, o, "flaps", number(p->flaps));
-	put(t, o, "damped_until_ms", moment(t, p->flap_ms));
+	put(t, o, "reason", json_escaped(p.reason, sizeof p.reason));
+	put(t, o, "latency_us", p.latency_us != 0 ? number(p.latency_us) : json_null());
+	put(t, o, "successes", number(p.successes));
+	put(t, o, "failures", number(p.failures));
+	put(t, o, "flaps", number(p.flaps));
+	put(t, o, "damped_until_ms", moment(t, p.flap_ms));
 	return o;
 }
 
 static json_t *take_probes(struct taker *t)
 {
-	json_t *o = json_object();
+	json_t *probes = json_array();
 
 	for (size_t i = 0; i < t->generation->probe_count; i++) {
-		const struct probe *p = &t->generation->probes[i];
-		json_t *key = key_of_probe(t, p);
-		struct board_probe copy;
-
-		if (key == NULL) {
-			t->failed = true;
-			continue;
-		}
-		(void)board_read_probe(t->board, p->slot, &copy);
-		put(t, o, json_string_value(key), take_probe(t, &copy));
-		json_decref(key);
+		if (t->generation->probes[i].slot < BOARD_PROBES_MAX)
+			add(t, probes, take_probe(t, &t->generation->probes[i]));
 	}
-	return o;
+	return probes;
 }
 
 /* ---- pools and endpoints ---- */
@@ -131,10 +132,10 @@ static bool take_address(struct taker *t, uint32_t endpoint, int family,
 		checked ? json_escaped(probe.reason, sizeof probe.reason)
 			: json_string("not checked"));
 	put(t, o, "since_ms", moment(t, probe.since_ms));
+	put(t, o, "checked_ms", moment(t, probe.checked_ms));
 	put(t, o, "doubt_until_ms", moment(t, doubt_of_word(load64(&probe.word))));
 	put(t, o, "serving", json_boolean(serving));
-	if (json_array_append_new(addresses, o) < 0)
-		t->failed = true;
+	add(t, addresses, o);
 	return serving;
 }
 
@@ -168,6 +169,7 @@ static json_t *take_endpoint(
 	json_t *o = json_object(), *addresses = json_array();
 
 	*serving = false;
+	put(t, o, "name", json_string(e->name));
 	for (int family = 0; family < 2; family++) {
 		if (e->address[family].family != FAMILY_NONE &&
 			take_address(t, index, family, &rule, addresses))
@@ -186,28 +188,28 @@ static json_t *take_endpoint(
 static json_t *take_pools(struct taker *t)
 {
 	const struct conf *conf = t->generation->conf;
-	json_t *pools = json_object();
+	json_t *pools = json_array();
 
 	for (size_t i = 0; i < conf->pool_count; i++) {
 		const struct conf_pool *pool = &conf->pools[i];
-		json_t *o = json_object(), *endpoints = json_object();
+		json_t *o = json_object(), *endpoints = json_array();
 		uint32_t serving_count = 0;
 
 		for (uint32_t k = 0; k < pool->endpoint_count; k++) {
-			uint32_t index = pool->first_endpoint + k;
 			bool serving;
-			json_t *endpoint = take_endpoint(t, index, pool, &serving);
 
-			put(t, endpoints, conf->endpoints[index].name, endpoint);
+			add(t, endpoints,
+				take_endpoint(t, pool->first_endpoint + k, pool, &serving));
 			serving_count += serving ? 1u : 0u;
 		}
+		put(t, o, "name", json_string(pool->name));
 		put(t, o, "check",
 			pool->check < conf->check_count
 				? json_string(conf->checks[pool->check].name)
 				: json_null());
 		put(t, o, "serving", number(serving_count));
 		put(t, o, "endpoints", endpoints);
-		put(t, pools, pool->name, o);
+		add(t, pools, o);
 	}
 	return pools;
 }
@@ -216,20 +218,21 @@ static json_t *take_pools(struct taker *t)
 
 static json_t *take_roles(struct taker *t)
 {
-	json_t *roles = json_object();
+	json_t *roles = json_array();
 
 	for (int r = 0; r < ROLE_COUNT; r++) {
 		const struct board_role *role = &t->board->supervisor->role[r];
 		int32_t pid = atomic_load_explicit(&role->pid, memory_order_relaxed);
 		json_t *o = json_object();
 
+		put(t, o, "role", json_string(role_name((enum role)r)));
 		put(t, o, "pid", pid > 0 ? json_integer(pid) : json_null());
 		put(t, o, "state",
 			json_string(role_state_name((enum role_state)load32(&role->state))));
 		put(t, o, "generation", number(load32(&role->generation)));
 		put(t, o, "restarts", number(load32(&role->restarts)));
 		put(t, o, "started_ms", moment(t, load64(&role->started_ms)));
-		put(t, roles, role_name((enum role)r), o);
+		add(t, roles, o);
 	}
 	return roles;
 }
@@ -266,19 +269,20 @@ static void add_rows(const struct taker *t, struct sums *s)
 static json_t *take_listeners(struct taker *t, const struct sums *s)
 {
 	const struct conf *conf = t->generation->conf;
-	json_t *listeners = json_object();
+	json_t *listeners = json_array();
 
 	for (size_t i = 0; i < conf->balancer_count && i < CONF_BALANCERS_MAX; i++) {
 		const struct conf_balancer *b = &conf->balancers[i];
 		char text[HOSTPORT_TEXT_MAX];
 		json_t *o = json_object();
 
+		put(t, o, "name", json_string(b->name));
 		put(t, o, "listen", json_string(hostport_format(&b->listen, text)));
 		put(t, o, "pool",
 			b->pool < conf->pool_count ? json_string(conf->pools[b->pool].name)
 						   : json_null());
 		put(t, o, "active", number(s->active[i]));
-		put(t, listeners, b->name, o);
+		add(t, listeners, o);
 	}
 	return listeners;
 }

@@ -33,6 +33,12 @@ json_t *snapshot_take(
 enum override override_from_name(const char *word);
 enum verdict verdict_from_name(const char *word);
 
+#define SNAPSHOT_NAME_MAX (2 * CONF_NAME_MAX + 2) /* octets of "pool/name" with its NUL */
+
+/* A new object with the endpoints of a snapshot by "pool/name"; what is malformed is left out. NULL without
+ * memory. */
+json_t *snapshot_endpoints(const json_t *snapshot);
+
 struct snapshot_counts {
 	size_t overrides;      /* put on the board (endpoint states and weights) */
 	size_t overrides_gone; /* expired meanwhile, or their endpoint is no longer configured */

@@ -92,6 +92,53 @@ static enum override get_override(const json_t *endpoint)
 	return override_from_name(json_string_value(json_object_get(endpoint, "override")));
 }
 
+/* ---- finding by name ---- */
+
+/* The elements of `array` that are objects with a string `key`, by that string; NULL without memory. */
+static json_t *index_by(const json_t *array, const char *key)
+{
+	json_t *index = json_object(), *element;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)array, i, element)
+	{
+		const char *name = json_string_value(json_object_get(element, key));
+
+		if (name != NULL && json_object_set(index, name, element) < 0) {
+			json_decref(index);
+			return NULL;
+		}
+	}
+	return index;
+}
+
+json_t *snapshot_endpoints(const json_t *snapshot)
+{
+	json_t *pool, *endpoint, *index = json_object();
+	size_t i, k;
+
+	json_array_foreach(json_object_get(snapshot, "pools"), i, pool)
+	{
+		const char *pool_name = json_string_value(json_object_get(pool, "name"));
+
+		json_array_foreach(json_object_get(pool, "endpoints"), k, endpoint)
+		{
+			const char *name = json_string_value(json_object_get(endpoint, "name"));
+			char key[SNAPSHOT_NAME_MAX];
+
+			if (pool_name == NULL || name == NULL ||
+				snprintf(key, sizeof key, "%s/%s", pool_name, name) >=
+					(int)sizeof key)
+				continue;
+			if (json_object_set(index, key, endpoint) < 0) {
+				json_decref(index);
+				return NULL;
+			}
+		}
+	}
+	return index;
+}
+
 /* ---- overrides ---- */
 
 static void restore_endpoint(struct restorer *r, uint32_t slot, const json_t *endpoint)
@@ -118,51 +165,35 @@ static void restore_endpoint(struct restorer *r, uint32_t slot, const json_t *en
 	}
 }
 
-static const json_t *find_endpoint(const json_t *pools, const char *pool, const char *endpoint)
+static bool has_orders(const json_t *endpoint)
 {
-	return json_object_get(
-		json_object_get(json_object_get(pools, pool), "endpoints"), endpoint);
+	return get_override(endpoint) != OVERRIDE_NONE ||
+	       json_is_integer(json_object_get(endpoint, "weight_override"));
 }
 
-static void restore_overrides(struct restorer *r, const json_t *pools)
+/* Every configured endpoint takes its entry out of `endpoints`; orders of those that are left over have no
+ * place any more. */
+static void restore_overrides(struct restorer *r, json_t *endpoints)
 {
 	const struct conf *conf = r->generation->conf;
+	const json_t *endpoint;
+	const char *key;
 
 	for (size_t i = 0; i < conf->endpoint_count; i++) {
 		const struct conf_endpoint *e = &conf->endpoints[i];
 		uint32_t slot = r->generation->endpoint_slot[i];
-		const json_t *endpoint = find_endpoint(pools, conf->pools[e->pool].name, e->name);
+		char name[SNAPSHOT_NAME_MAX];
 
-		if (endpoint != NULL && slot < BOARD_ENDPOINTS_MAX)
-			restore_endpoint(r, slot, endpoint);
+		(void)snprintf(name, sizeof name, "%s/%s", conf->pools[e->pool].name, e->name);
+		endpoint = json_object_get(endpoints, name);
+		if (endpoint == NULL || slot >= BOARD_ENDPOINTS_MAX)
+			continue;
+		restore_endpoint(r, slot, endpoint);
+		(void)json_object_del(endpoints, name);
 	}
+	json_object_foreach(endpoints, key, endpoint) r->counts.overrides_gone +=
+		has_orders(endpoint) ? 1u : 0u;
 	atomic_fetch_add(&r->board->control->epoch, 1);
-}
-
-/* Overrides of endpoints that are not configured any more have no place; say how many there were.
- */
-static void count_gone(struct restorer *r, const json_t *pools)
-{
-	const struct conf *conf = r->generation->conf;
-	const char *pool_name, *endpoint_name;
-	json_t *pool, *endpoint;
-
-	json_object_foreach((json_t *)(uintptr_t)pools, pool_name, pool)
-	{
-		uint16_t p = conf_find_pool(conf, pool_name);
-
-		json_object_foreach(json_object_get(pool, "endpoints"), endpoint_name, endpoint)
-		{
-			if (p != CONF_NONE &&
-				conf_find_endpoint(conf, p, endpoint_name) != UINT32_MAX)
-				continue;
-			r->counts.overrides_gone +=
-				get_override(endpoint) != OVERRIDE_NONE ? 1u : 0u;
-			r->counts.overrides_gone +=
-				json_is_integer(json_object_get(endpoint, "weight_override")) ? 1u
-											      : 0u;
-		}
-	}
 }
 
 /* ---- verdicts ---- */
@@ -195,6 +226,7 @@ static bool read_probe(const struct restorer *r, const json_t *entry, struct boa
 	return true;
 }
 
+/* `probes` by key. */
 static void restore_verdicts(struct restorer *r, const json_t *probes)
 {
 	size_t known = json_object_size(probes);
@@ -224,23 +256,32 @@ int snapshot_restore(struct board *b, const struct generation *g, const json_t *
 	uint64_t now_ms, uint64_t real_ms, struct snapshot_counts *counts, struct err *e)
 {
 	struct restorer r = {.board = b, .generation = g, .now_ms = now_ms, .real_ms = real_ms};
-	const json_t *pools = json_object_get(snapshot, "pools");
-	const json_t *probes = json_object_get(snapshot, "probes");
+	const json_t *list = json_object_get(snapshot, "probes");
+	json_t *endpoints, *probes;
 	uint64_t version;
+	int rc = -1;
 
 	if (!get_number(snapshot, "version", &version))
 		return err_set(e, "is not a snapshot: it has no \"version\"");
 	if (version != SNAPSHOT_VERSION)
 		return err_set(e, "is a snapshot of version %llu; this program reads version %d",
 			(unsigned long long)version, SNAPSHOT_VERSION);
-	if (!json_is_object(pools) || !json_is_object(probes))
+	if (!json_is_array(json_object_get(snapshot, "pools")) || !json_is_array(list))
 		return err_set(e, "is not a whole snapshot: \"pools\" or \"probes\" is missing");
-	restore_overrides(&r, pools);
-	count_gone(&r, pools);
-	restore_verdicts(&r, probes);
-	if (counts != NULL)
-		*counts = r.counts;
-	return 0;
+	endpoints = snapshot_endpoints(snapshot);
+	probes = index_by(list, "key");
+	if (endpoints != NULL && probes != NULL) {
+		restore_overrides(&r, endpoints);
+		restore_verdicts(&r, probes);
+		if (counts != NULL)
+			*counts = r.counts;
+		rc = 0;
+	} else {
+		(void)err_set(e, "cannot be used: out of memory");
+	}
+	json_decref(endpoints);
+	json_decref(probes);
+	return rc;
 }
 
 /* Put the broken file aside, so that the next save does not destroy what an operator may want to

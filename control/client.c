@@ -71,6 +71,8 @@ static bool set_argument(json_t *request, const struct argument_info *a, const c
 	uint64_t n;
 	char *end;
 
+	if (a->type == ARGUMENT_FLAG)
+		return json_object_set_new(request, a->name, json_true()) == 0;
 	if (a->type == ARGUMENT_TEXT)
 		return json_object_set_new(request, a->name, json_string(value)) == 0;
 	if (a->bit == ARG_FOR) {
@@ -106,14 +108,15 @@ static const struct argument_info *find_option(
 		const struct argument_info *a = &request_arguments[i];
 
 		if ((command_infos[o->command].optional & a->bit) != 0 && a->bit != ARG_FORMAT &&
-			strncmp(a->form, option, length) == 0 && a->form[length] == ' ')
+			strncmp(a->form, option, length) == 0 &&
+			(a->form[length] == ' ' || a->form[length] == '\0'))
 			return a;
 	}
 	return NULL;
 }
 
-/* An option that has a value, as "--for 1h" or "--for=1h"; `*i` moves over the value. */
-static int take_valued(struct options *o, int argc, char **argv, int *i)
+/* An option, as "--once", "--for 1h" or "--for=1h"; `*i` moves over its value. */
+static int take_option(struct options *o, int argc, char **argv, int *i)
 {
 	const char *option = argv[*i];
 	size_t length = strncmp(option, "--", 2) == 0 ? strcspn(option, "=") : strlen(option);
@@ -124,7 +127,11 @@ static int take_valued(struct options *o, int argc, char **argv, int *i)
 
 	if (a == NULL && !is_file && !is_socket)
 		return usage_error(o->command, "unknown option", option);
-	if (option[length] == '=')
+	if (a != NULL && a->type == ARGUMENT_FLAG) {
+		if (option[length] == '=')
+			return usage_error(o->command, "the option takes no value", option);
+		value = "";
+	} else if (option[length] == '=')
 		value = option + length + 1;
 	else if (*i + 1 < argc)
 		value = argv[++*i];
@@ -155,7 +162,7 @@ static int take_arguments(struct options *o, int argc, char **argv)
 		} else if (!only_positional && strcmp(argv[i], "--help") == 0) {
 			o->help = true;
 		} else if (!only_positional && argv[i][0] == '-') {
-			rc = take_valued(o, argc, argv, &i);
+			rc = take_option(o, argc, argv, &i);
 			if (rc != CLIENT_OK)
 				return rc;
 		} else {

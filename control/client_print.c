@@ -78,16 +78,16 @@ static const char *left(const json_t *o, const char *key, uint64_t now_ms, char 
 static void print_roles(const json_t *status, uint64_t now_ms, struct text *out)
 {
 	static const char *const head[] = {"ROLE", "STATE", "PID", "GENERATION", "RESTARTS", "UP"};
-	const char *name;
+	const json_t *role;
 	struct table t;
-	json_t *role;
+	size_t i;
 
 	table_init(&t, head, COUNT(head));
-	json_object_foreach(json_object_get(status, "roles"), name, role)
+	json_array_foreach(json_object_get(status, "roles"), i, role)
 	{
 		char up[AGE_TEXT_MAX];
 
-		table_add(&t, "%s", name);
+		table_add(&t, "%s", get_text(role, "role"));
 		table_add(&t, "%s", get_text(role, "state"));
 		table_add(&t, "%" PRIu64, get_number(role, "pid"));
 		table_add(&t, "%" PRIu64, get_number(role, "generation"));
@@ -99,14 +99,14 @@ static void print_roles(const json_t *status, uint64_t now_ms, struct text *out)
 }
 
 /* One line an address: every line can be found with grep by any of its words. */
-static void add_address(struct table *t, const char *pool, const char *name, const json_t *endpoint,
+static void add_address(struct table *t, const char *pool, const json_t *endpoint,
 	const json_t *address, uint64_t now_ms)
 {
 	char since[AGE_TEXT_MAX], end[AGE_TEXT_MAX + 8];
 	uint64_t weight = get_number(endpoint, "weight"),
 		 configured = get_number(endpoint, "configured_weight");
 
-	table_add(t, "%s/%s", pool, name);
+	table_add(t, "%s/%s", pool, get_text(endpoint, "name"));
 	table_add(t, "%s", get_text(endpoint, "region"));
 	table_add(t, "%s", get_text(address, "address"));
 	table_add(t, "%s", json_is_true(json_object_get(address, "serving")) ? "yes" : "no");
@@ -127,18 +127,17 @@ static void print_endpoints(const json_t *status, uint64_t now_ms, struct text *
 {
 	static const char *const head[] = {"ENDPOINT", "REGION", "ADDRESS", "SERVES", "VERDICT",
 		"SINCE", "OVERRIDE", "WEIGHT", "LOAD", "REASON"};
-	const char *pool_name, *name;
-	json_t *pool, *endpoint, *address;
+	const json_t *pool, *endpoint, *address;
+	size_t p, n, a;
 	struct table t;
-	size_t i;
 
 	table_init(&t, head, COUNT(head));
-	json_object_foreach(json_object_get(status, "pools"), pool_name, pool)
+	json_array_foreach(json_object_get(status, "pools"), p, pool)
 	{
-		json_object_foreach(json_object_get(pool, "endpoints"), name, endpoint)
+		json_array_foreach(json_object_get(pool, "endpoints"), n, endpoint)
 		{
-			json_array_foreach(json_object_get(endpoint, "addresses"), i, address)
-				add_address(&t, pool_name, name, endpoint, address, now_ms);
+			json_array_foreach(json_object_get(endpoint, "addresses"), a, address)
+				add_address(&t, get_text(pool, "name"), endpoint, address, now_ms);
 		}
 	}
 	table_print(&t, out);
@@ -148,17 +147,17 @@ static void print_endpoints(const json_t *status, uint64_t now_ms, struct text *
 static void print_pools(const json_t *status, struct text *out)
 {
 	static const char *const head[] = {"POOL", "CHECK", "SERVING", "ENDPOINTS"};
-	const char *name;
+	const json_t *pool;
 	struct table t;
-	json_t *pool;
+	size_t i;
 
 	table_init(&t, head, COUNT(head));
-	json_object_foreach(json_object_get(status, "pools"), name, pool)
+	json_array_foreach(json_object_get(status, "pools"), i, pool)
 	{
-		table_add(&t, "%s", name);
+		table_add(&t, "%s", get_text(pool, "name"));
 		table_add(&t, "%s", get_text(pool, "check"));
 		table_add(&t, "%" PRIu64, get_number(pool, "serving"));
-		table_add(&t, "%zu", json_object_size(json_object_get(pool, "endpoints")));
+		table_add(&t, "%zu", json_array_size(json_object_get(pool, "endpoints")));
 	}
 	table_print(&t, out);
 	table_free(&t);
@@ -167,17 +166,16 @@ static void print_pools(const json_t *status, struct text *out)
 static void print_listeners(const json_t *status, struct text *out)
 {
 	static const char *const head[] = {"LISTENER", "ADDRESS", "POOL", "CONNECTIONS"};
-	const json_t *listeners = json_object_get(status, "listeners");
-	const char *name;
+	const json_t *listeners = json_object_get(status, "listeners"), *listener;
 	struct table t;
-	json_t *listener;
+	size_t i;
 
-	if (json_object_size(listeners) == 0)
+	if (json_array_size(listeners) == 0)
 		return;
 	table_init(&t, head, COUNT(head));
-	json_object_foreach(json_object_get(status, "listeners"), name, listener)
+	json_array_foreach(listeners, i, listener)
 	{
-		table_add(&t, "%s", name);
+		table_add(&t, "%s", get_text(listener, "name"));
 		table_add(&t, "%s", get_text(listener, "listen"));
 		table_add(&t, "%s", get_text(listener, "pool"));
 		table_add(&t, "%" PRIu64, get_number(listener, "active"));
@@ -213,8 +211,7 @@ static void add_zone(struct table *t, const json_t *zone, uint64_t now_ms)
 	char loaded[AGE_TEXT_MAX], good[AGE_TEXT_MAX];
 	bool served = json_is_true(json_object_get(zone, "served"));
 
-	table_add(t, "%s", get_text(zone, "name"));
-	table_add(t, "%s", zone_state(zone));
+	table_add(t, "%s", get_text(zone, "zone"));
 	if (served) {
 		table_add(t, "%" PRIu64, get_number(zone, "serial"));
 		table_add(t, "%" PRIu64, get_number(zone, "records"));
@@ -222,6 +219,7 @@ static void add_zone(struct table *t, const json_t *zone, uint64_t now_ms)
 		table_add(t, "%s", "");
 		table_add(t, "%s", "");
 	}
+	table_add(t, "%s", zone_state(zone));
 	table_add(t, "%s", age(zone, "loaded_ms", now_ms, loaded));
 	table_add(t, "%s", age(zone, "good_copy_ms", now_ms, good));
 	table_add(t, "%s", get_text(zone, "file"));
@@ -272,7 +270,7 @@ static void print_databases(const json_t *databases, uint64_t now_ms, struct tex
 void print_zones(const json_t *zones, struct text *out)
 {
 	static const char *const head[] = {
-		"ZONE", "STATE", "SERIAL", "RECORDS", "LOADED", "GOOD COPY", "FILE"};
+		"ZONE", "SERIAL", "RECORDS", "STATE", "LOADED", "GOOD COPY", "FILE"};
 	const json_t *list = json_object_get(zones, "zones"), *zone;
 	const json_t *databases = json_object_get(zones, "databases");
 	uint64_t now_ms = get_number(zones, "now_ms");
@@ -284,7 +282,7 @@ void print_zones(const json_t *zones, struct text *out)
 	table_print(&t, out);
 	table_free(&t);
 	print_databases(databases, now_ms, out);
-	print_errors(list, "name", now_ms, out);
+	print_errors(list, "zone", now_ms, out);
 	print_errors(databases, "path", now_ms, out);
 }
 

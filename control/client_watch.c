@@ -21,6 +21,7 @@ struct watcher {
 	bool json;
 	bool streamed;     /* a stream was had: losing it is a reason to reconnect */
 	uint64_t alive_ms; /* when it was last had */
+	bool done;         /* all that was asked for is printed */
 };
 
 static void set_since(struct watcher *w, uint64_t last)
@@ -38,6 +39,7 @@ static void take_marker(struct watcher *w, const json_t *o, const char *line)
 	if (next > 0 &&
 		(json_object_get(o, "ok") == NULL || json_object_get(w->request, "since") == NULL))
 		set_since(w, (uint64_t)next - 1);
+	w->done = json_object_get(o, "done") != NULL;
 	if (tell && w->json)
 		(void)printf("%s\n", line);
 	else if (lost != NULL)
@@ -53,7 +55,7 @@ static void take_marker(struct watcher *w, const json_t *o, const char *line)
 static bool take_line(struct watcher *w, const char *line)
 {
 	json_t *o = json_loads(line, 0, NULL);
-	const json_t *sequence = json_object_get(o, "sequence");
+	const json_t *sequence = json_object_get(o, "seq");
 	const char *text = json_string_value(json_object_get(o, "line"));
 	bool refused = json_is_false(json_object_get(o, "ok"));
 
@@ -82,7 +84,7 @@ static enum connection_result stream(struct watcher *w, struct err *e)
 	if (rc != CONNECTION_OK)
 		return rc;
 	rc = connection_send(&c, w->request, e);
-	while (rc == CONNECTION_OK) {
+	while (rc == CONNECTION_OK && !w->done) {
 		rc = connection_line(&c, 0, &line, e);
 		if (rc != CONNECTION_OK)
 			break;
@@ -110,6 +112,8 @@ enum client_exit client_watch(const char *path, json_t *request, bool json)
 	for (;;) {
 		enum connection_result rc = stream(&w, &e);
 
+		if (w.done && rc == CONNECTION_OK)
+			return CLIENT_OK;
 		if (rc == CONNECTION_ERROR) {
 			if (e.text[0] != '\0')
 				(void)fprintf(stderr, "waymark watch: %s\n", e.text);

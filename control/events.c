@@ -33,7 +33,7 @@ static struct event_record *slot_of(const struct board *b, uint64_t sequence)
 
 uint64_t events_first(const struct board *b)
 {
-	return (b->supervisor->created_real_ms / 1000) << 20;
+	return event_first_sequence(b->supervisor->created_real_ms);
 }
 
 uint64_t events_next(const struct board *b)

@@ -135,15 +135,16 @@ static void loss(const struct conf_pool *pool, const struct pool_serving *before
 	if (after->serving[0] + after->serving[1] == 0 &&
 		before->serving[0] + before->serving[1] > 0) {
 		(void)snprintf(out, size,
-			"pool %s has no serving endpoint left (when_all_down: %s)", pool->name,
-			then);
+			"the last serving endpoint of pool %s is gone (when_all_down: %s)",
+			pool->name, then);
 		return;
 	}
 	for (int f = 0; f < 2; f++) {
 		if (after->serving[f] == 0 && before->serving[f] > 0)
 			(void)snprintf(out, size,
-				"pool %s has no serving %s address left (when_all_down: %s)",
-				pool->name, families[f], then);
+				"the last serving %s address of pool %s is gone (when_all_down: "
+				"%s)",
+				families[f], pool->name, then);
 	}
 }
 

@@ -10,33 +10,29 @@
 
 /* ---- status ---- */
 
-/* Leave only the endpoint, or all; false when the pool has none of it. */
-static bool keep_endpoint(json_t *pool, const char *endpoint)
+/* Leave only the elements of this name ("" = all). */
+static void keep_named(json_t *array, const char *name)
 {
-	json_t *endpoints = json_object_get(pool, "endpoints"), *value;
-	const char *name;
-	void *next;
+	for (size_t i = json_array_size(array); i-- > 0 && name[0] != '\0';) {
+		const json_t *element = json_array_get(array, i);
 
-	if (endpoint[0] == '\0')
-		return true;
-	json_object_foreach_safe(endpoints, next, name, value)
-	{
-		if (strcmp(name, endpoint) != 0)
-			(void)json_object_del(endpoints, name);
+		if (strcmp(json_string_value(json_object_get(element, "name")), name) != 0)
+			(void)json_array_remove(array, i);
 	}
-	return json_object_size(endpoints) > 0;
 }
 
+/* Leave only this pool and this endpoint; pools without it go as well. */
 static void keep(json_t *snapshot, const char *pool, const char *endpoint)
 {
-	json_t *pools = json_object_get(snapshot, "pools"), *value;
-	const char *name;
-	void *next;
+	json_t *pools = json_object_get(snapshot, "pools");
 
-	json_object_foreach_safe(pools, next, name, value)
-	{
-		if ((pool[0] != '\0' && strcmp(name, pool) != 0) || !keep_endpoint(value, endpoint))
-			(void)json_object_del(pools, name);
+	keep_named(pools, pool);
+	for (size_t i = json_array_size(pools); i-- > 0;) {
+		json_t *endpoints = json_object_get(json_array_get(pools, i), "endpoints");
+
+		keep_named(endpoints, endpoint);
+		if (json_array_size(endpoints) == 0)
+			(void)json_array_remove(pools, i);
 	}
 }
 
@@ -75,7 +71,7 @@ static json_t *zone_json(const struct board_zone *z)
 	json_t *o = json_object();
 	int bad = 0;
 
-	bad |= json_object_set_new(o, "name", json_escaped(z->name, sizeof z->name));
+	bad |= json_object_set_new(o, "zone", json_escaped(z->name, sizeof z->name));
 	bad |= json_object_set_new(o, "file", text_or_null(z->file, sizeof z->file));
 	bad |= json_object_set_new(o, "served", json_boolean(served));
 	bad |= json_object_set_new(o, "stale", json_boolean((z->flags & ZONE_STALE) != 0));

@@ -101,6 +101,11 @@ static int take_member(struct request *r, const char *key, const json_t *value, 
 		if (!json_is_integer(value) || json_integer_value(value) < 0)
 			return err_set(e, "\"%s\" must be a whole number, 0 or more", a->name);
 		return take_number(r, a->bit, (uint64_t)json_integer_value(value), e);
+	case ARGUMENT_FLAG:
+		if (!json_is_boolean(value))
+			return err_set(e, "\"%s\" must be true or false", a->name);
+		r->once = json_is_true(value);
+		return 0;
 	case ARGUMENT_TEXT:
 		if (!json_is_string(value))
 			return err_set(e, "\"%s\" must be a string", a->name);

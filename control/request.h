@@ -26,7 +26,8 @@
 	X(POOL, 4, "pool", ARGUMENT_TEXT, "--pool POOL", "only this pool")                         \
 	X(ENDPOINT, 5, "endpoint", ARGUMENT_TEXT, "--endpoint ENDPOINT", "only this endpoint")     \
 	X(FORMAT, 6, "format", ARGUMENT_TEXT, "--json",                                            \
-		"\"json\" (each event an object) or \"text\" (a log line)")
+		"\"json\" (each event an object) or \"text\" (a log line)")                        \
+	X(ONCE, 7, "once", ARGUMENT_FLAG, "--once", "end after the events that are there")
 
 /* One row a command: enum, word, what it must have, what it may have, help. */
 #define COMMANDS(X)                                                                                \
@@ -38,10 +39,11 @@
 	X(RESTORE, "restore", ARG_TARGET, 0, "remove override and weight")                         \
 	X(ZONES, "zones", 0, 0, "show zones and geo databases")                                    \
 	X(RELOAD, "reload", 0, 0, "start a new generation from the configuration file")            \
-	X(WATCH, "watch", 0, ARG_SINCE | ARG_POOL | ARG_ENDPOINT | ARG_FORMAT, "stream events")    \
+	X(WATCH, "watch", 0, ARG_SINCE | ARG_POOL | ARG_ENDPOINT | ARG_FORMAT | ARG_ONCE,          \
+		"stream events")                                                                   \
 	X(SNAPSHOT, "snapshot", 0, 0, "the whole board as JSON")
 
-enum argument_type { ARGUMENT_TEXT, ARGUMENT_NUMBER };
+enum argument_type { ARGUMENT_TEXT, ARGUMENT_NUMBER, ARGUMENT_FLAG };
 
 #define REQUEST_ENUM(id, bit, name, type, form, help) ARG_##id = 1 << (bit),
 enum argument { REQUEST_ARGUMENTS(REQUEST_ENUM) };
@@ -77,6 +79,7 @@ struct request {
 	json_t *json;                         /* owns the texts */
 	const char *target, *pool, *endpoint; /* "" when not given */
 	bool text;                            /* watch: log lines instead of objects */
+	bool once;                            /* watch: end after the events that are there */
 	uint16_t weight;
 	uint64_t for_ms; /* 0 = for good */
 	uint64_t since;

@@ -77,23 +77,31 @@ void session_line(struct session *session, const char *line, size_t length)
 		session->failed = true; /* a line with a hole would be worse than an end */
 }
 
+void session_object(struct session *session, json_t *object)
+{
+	char *line = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+
+	json_decref(object);
+	if (line != NULL)
+		session_line(session, line, strlen(line));
+	else
+		session->failed = true; /* out of memory */
+	free(line);
+}
+
 void session_reply(struct session *session, json_t *reply)
 {
-	char *line = reply != NULL ? json_dumps(reply, JSON_COMPACT) : NULL;
-	size_t length = line != NULL ? strlen(line) : 0;
-
-	json_decref(reply);
-	if (line == NULL) {
-		session_refuse(session, "out of memory for the reply");
+	if (reply != NULL && session->server->unsent <= CONTROL_REPLIES_MAX) {
+		session_object(session, reply);
 		return;
 	}
-	if (session->server->unsent + length > CONTROL_REPLIES_MAX)
+	json_decref(reply);
+	if (reply == NULL)
+		session_refuse(session, "out of memory for the reply");
+	else
 		session_refuse(session,
 			"busy: %zu octets of replies wait to be read by other clients",
 			session->server->unsent);
-	else
-		session_line(session, line, length);
-	free(line);
 }
 
 void session_refuse(struct session *session, const char *format, ...)
@@ -101,7 +109,6 @@ void session_refuse(struct session *session, const char *format, ...)
 	json_t *reply = json_object();
 	char text[1024];
 	va_list args;
-	char *line;
 
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof text, format, args);
@@ -109,13 +116,7 @@ void session_refuse(struct session *session, const char *format, ...)
 	counter_add(counter_of(session->server, CONTROL_REQUESTS_REFUSED), 1);
 	(void)json_object_set_new(reply, "ok", json_false());
 	(void)json_object_set_new(reply, "error", json_escaped(text, sizeof text));
-	line = json_dumps(reply, JSON_COMPACT);
-	json_decref(reply);
-	if (line != NULL)
-		session_line(session, line, strlen(line));
-	else
-		session->failed = true;
-	free(line);
+	session_object(session, reply);
 }
 
 /* ---- the end ---- */

@@ -24,8 +24,9 @@ enum session_wait {
 };
 
 struct watch_place {
-	uint64_t next; /* sequence number */
-	bool text;     /* log lines instead of objects */
+	uint64_t next;  /* sequence number */
+	uint64_t until; /* end before this one; UINT64_MAX: never */
+	bool text;      /* log lines instead of objects */
 	char pool[CONF_NAME_MAX + 1], endpoint[CONF_NAME_MAX + 1]; /* "" = all */
 };
 
@@ -61,7 +62,9 @@ size_t session_unsent(const struct session *session);
 
 /* One line, given without its newline. */
 void session_line(struct session *session, const char *line, size_t length);
-/* One line of JSON; takes the reference. NULL says that memory is short. */
+/* One object as a line; takes the reference. NULL says that memory is short. */
+void session_object(struct session *session, json_t *object);
+/* The same for a reply, which may be large: refused when too much is unsent already. */
 void session_reply(struct session *session, json_t *reply);
 /* {"ok":false,"error":...} */
 void session_refuse(struct session *session, const char *format, ...)

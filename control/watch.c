@@ -16,7 +16,7 @@ static void marker(struct session *session, const char *key, json_t *value, uint
 
 	(void)json_object_set_new(o, key, value);
 	(void)json_object_set_new(o, "next", json_integer((json_int_t)next));
-	session_reply(session, o);
+	session_object(session, o);
 }
 
 static bool wanted(const struct watch_place *w, const struct event *e)
@@ -34,13 +34,13 @@ static void send_event(struct session *session, const struct event *e, uint64_t 
 		size_t length = event_format_text(e, sequence, line, sizeof line);
 
 		o = json_object();
-		(void)json_object_set_new(o, "sequence", json_integer((json_int_t)sequence));
+		(void)json_object_set_new(o, "seq", json_integer((json_int_t)sequence));
 		(void)json_object_set_new(
 			o, "line", json_stringn(line, length > 0 ? length - 1 : 0));
 	} else {
 		o = event_to_json(e, sequence);
 	}
-	session_reply(session, o);
+	session_object(session, o);
 }
 
 static void skip_lost(struct session *session, uint64_t lost)
@@ -59,7 +59,7 @@ void watch_pump(struct session *session)
 	struct event e;
 
 	while (session_unsent(session) < WATCH_BUFFER_MAX && w->next < events_next(b) &&
-		!session->failed) {
+		w->next < w->until && !session->failed) {
 		if (w->next < events_oldest(b)) {
 			skip_lost(session, events_oldest(b) - w->next);
 		} else if (!events_read(b, w->next, &e)) {
@@ -70,11 +70,17 @@ void watch_pump(struct session *session)
 			w->next++;
 		}
 	}
+	if (w->next >= w->until && !session->closing) {
+		marker(session, "done", json_true(), w->next);
+		session->closing = true;
+	}
 }
 
 void watch_end(struct session *session)
 {
 	watch_pump(session);
+	if (session->closing)
+		return; /* it was done anyway */
 	marker(session, "end", json_true(), session->watch.next);
 }
 
@@ -82,7 +88,7 @@ void watch_run(struct session *session, const struct request *request)
 {
 	struct server *s = session->server;
 	const struct board *b = s->control->board;
-	uint64_t from = events_next(b);
+	uint64_t next = events_next(b), from = request->once ? events_oldest(b) : next;
 	bool restarted = false;
 	struct err e;
 
@@ -97,13 +103,14 @@ void watch_run(struct session *session, const struct request *request)
 	}
 	if ((request->given & ARG_SINCE) != 0) {
 		/* numbers of another server's life: what there is of this one */
-		restarted = request->since != 0 && (request->since + 1 < events_first(b) ||
-							   request->since >= events_next(b));
+		restarted = request->since != 0 &&
+			    (request->since + 1 < events_first(b) || request->since >= next);
 		from = request->since == 0 || restarted ? events_oldest(b) : request->since + 1;
 	}
 	session->watching = true;
 	s->watcher_count++;
-	session->watch = (struct watch_place){.next = from, .text = request->text};
+	session->watch = (struct watch_place){
+		.next = from, .until = request->once ? next : UINT64_MAX, .text = request->text};
 	(void)snprintf(session->watch.pool, sizeof session->watch.pool, "%s", request->pool);
 	(void)snprintf(
 		session->watch.endpoint, sizeof session->watch.endpoint, "%s", request->endpoint);

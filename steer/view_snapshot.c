@@ -7,6 +7,7 @@
 #include "board/serving.h"
 #include "board/snapshot.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A future unix time below `key` as monotonic; 0 when there is none or it is over. */
@@ -86,22 +87,26 @@ int view_from_snapshot(
 	struct view *v, const json_t *snapshot, uint64_t now_ms, uint64_t real_ms, struct err *e)
 {
 	const json_t *version = json_object_get(snapshot, "version");
-	const json_t *pools = json_object_get(snapshot, "pools");
+	json_t *endpoints;
 
-	if (!json_is_integer(version) || !json_is_object(pools))
+	if (!json_is_integer(version) || !json_is_array(json_object_get(snapshot, "pools")))
 		return err_set(e, "the server's snapshot has no \"version\" or no \"pools\"");
 	if (json_integer_value(version) != SNAPSHOT_VERSION)
 		return err_set(e,
 			"the server's snapshot is of version %lld; this program reads version %d",
 			(long long)json_integer_value(version), SNAPSHOT_VERSION);
+	endpoints = snapshot_endpoints(snapshot);
+	if (endpoints == NULL)
+		return err_set(e, "out of memory for the server's snapshot");
 	for (uint32_t i = 0; i < v->conf->endpoint_count; i++) {
 		const struct conf_endpoint *endpoint = &v->conf->endpoints[i];
-		const json_t *pool = json_object_get(pools, v->conf->pools[endpoint->pool].name);
+		char name[SNAPSHOT_NAME_MAX];
 
-		fill_endpoint(v, i,
-			json_object_get(json_object_get(pool, "endpoints"), endpoint->name), now_ms,
-			real_ms);
+		(void)snprintf(name, sizeof name, "%s/%s", v->conf->pools[endpoint->pool].name,
+			endpoint->name);
+		fill_endpoint(v, i, json_object_get(endpoints, name), now_ms, real_ms);
 	}
+	json_decref(endpoints);
 	for (size_t i = 0; i < v->conf->pool_count; i++)
 		v->pool_ready[i] = true;
 	v->all_ready = true;

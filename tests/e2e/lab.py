@@ -180,8 +180,8 @@ class Server:
     def cli(self, *args, check=True, timeout=PATIENCE):
         p = subprocess.run([str(WAYMARK), args[0], "-c", self.conf, *map(str, args[1:])], cwd=self.lab.folder,
                            capture_output=True, text=True, timeout=timeout)
-        if check:
-            assert p.returncode == 0, f"waymark {' '.join(map(str, args))} ended with {p.returncode}:\n{p.stdout}{p.stderr}"
+        if check and p.returncode != 0:  # no AssertionError: to wait() it is a server that is not there yet
+            raise subprocess.SubprocessError(f"waymark {' '.join(map(str, args))} ended with {p.returncode}:\n{p.stdout}{p.stderr}")
         return p
 
     def status(self):

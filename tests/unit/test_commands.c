@@ -57,6 +57,7 @@ static void bad_requests_say_what_is_wrong(void **state)
 		{"{\"command\":\"weight\",\"target\":\"x\"}", "needs \"weight\""},
 		{"{\"command\":\"weight\",\"target\":\"x\",\"weight\":65536}", "above 65535"},
 		{"{\"command\":\"watch\",\"format\":\"xml\"}", "\"json\" or \"text\""},
+		{"{\"command\":\"watch\",\"once\":1}", "true or false"},
 		{"{\"command\":\"status\"} {}", "not JSON"},
 	};
 
@@ -300,9 +301,10 @@ static void ages_have_two_units(void **state)
 static void tables_survive_any_reply(void **state)
 {
 	static const char *const replies[] = {"{}", "[]", "null",
-		"{\"pools\":3,\"roles\":[],\"clock\":\"x\"}",
-		"{\"pools\":{\"web\":{\"endpoints\":{\"x\":{\"addresses\":[1,{\"address\":5}]}}}}}",
-		"{\"zones\":[1,{\"name\":7},{\"name\":\"a\",\"error\":\"b\"}],\"databases\":[{}]}",
+		"{\"pools\":3,\"roles\":[1,{}],\"clock\":\"x\"}",
+		"{\"pools\":[1,{\"endpoints\":[2,{\"name\":[],\"addresses\":[1,{\"address\":5}]}]}]"
+		"}",
+		"{\"zones\":[1,{\"name\":7},{\"zone\":\"a\",\"error\":\"b\"}],\"databases\":[{}]}",
 		"{\"changed\":[{},3]}"};
 
 	(void)state;

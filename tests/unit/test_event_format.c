@@ -118,10 +118,10 @@ static void json_has_the_documented_members(void **state)
 {
 	struct event e = verdict_event();
 	json_t *o = event_to_json(&e, 77);
-	json_t *expected = json_pack("{s:i,s:s,s:s,s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:s,s:s}",
-		"sequence", 77, "time", "2026-11-23T09:01:02.345Z", "level", "warning", "kind",
-		"verdict", "role", "health", "generation", 3, "pool", "web", "endpoint", "lon1",
-		"object", "192.0.2.11:8080", "from", "up", "to", "down", "text",
+	json_t *expected = json_pack("{s:i,s:s,s:s,s:s,s:s,s:i,s:s,s:s,s:s,s:s,s:s,s:s}", "seq", 77,
+		"time", "2026-11-23T09:01:02.345Z", "level", "warning", "event", "verdict", "role",
+		"health", "generation", 3, "pool", "web", "endpoint", "lon1", "object",
+		"192.0.2.11:8080", "from", "up", "to", "down", "text",
 		"connect: connection refused");
 
 	(void)state;

@@ -29,7 +29,7 @@ static void numbers_start_at_the_boards_birth(void **state)
 	(void)state;
 	assert_int_equal(board_create_private(&b, NULL), 0);
 	events_open(&c, &b);
-	assert_true(events_next(&b) == (b.supervisor->created_real_ms / 1000) << 20);
+	assert_true(events_next(&b) == (b.supervisor->created_real_ms << 20) / 1000);
 	assert_true(events_oldest(&b) == events_next(&b));
 	emit(&b, ROLE_HEALTH, 1, "first");
 	assert_int_equal(events_copy(&c, NOW), 1);

@@ -12,13 +12,29 @@
 #define NOW  UINT64_C(1000000)       /* monotonic */
 #define REAL UINT64_C(1795424462345) /* the same moment */
 
+/* The element of this name. */
+static const json_t *named(const json_t *array, const char *name)
+{
+	const json_t *element;
+	size_t i;
+
+	json_array_foreach(array, i, element)
+	{
+		if (strcmp(json_string_value(json_object_get(element, "name")), name) == 0)
+			return element;
+	}
+	fail_msg("nothing is named %s", name);
+	return NULL;
+}
+
+static const json_t *pool_of(const json_t *snapshot, const char *pool)
+{
+	return named(json_object_get(snapshot, "pools"), pool);
+}
+
 static const json_t *endpoint_of(const json_t *snapshot, const char *pool, const char *endpoint)
 {
-	const json_t *p = json_object_get(json_object_get(snapshot, "pools"), pool);
-	const json_t *e = json_object_get(json_object_get(p, "endpoints"), endpoint);
-
-	assert_non_null(e);
-	return e;
+	return named(json_object_get(pool_of(snapshot, pool), "endpoints"), endpoint);
 }
 
 static json_int_t get_int(const json_t *o, const char *key)
@@ -90,8 +106,7 @@ static void a_snapshot_tells_what_is_on_the_board(void **state)
 	e = endpoint_of(o, "api", "sin1");
 	assert_string_equal(
 		get_text(json_array_get(json_object_get(e, "addresses"), 0), "verdict"), "up");
-	assert_int_equal(
-		get_int(json_object_get(json_object_get(o, "pools"), "web"), "serving"), 2);
+	assert_int_equal(get_int(pool_of(o, "web"), "serving"), 2);
 	json_decref(o);
 	stage_close(&s);
 }
@@ -201,41 +216,38 @@ static void an_endpoint_with_another_address_inherits_no_verdict(void **state)
 	stage_close(&b);
 }
 
+#define IN_LON1(members)                                                                           \
+	"{\"version\":1,\"pools\":[{\"name\":\"web\",\"endpoints\":[{\"name\":\"lon1\"," members   \
+	"}]}],"                                                                                    \
+	"\"probes\":[]}"
+
 static void hostile_snapshots_change_nothing(void **state)
 {
 	static const char *const texts[] = {
 		"{}",
 		"{\"version\":1}",
-		"{\"version\":2,\"pools\":{},\"probes\":{}}",
-		"{\"version\":\"1\",\"pools\":{},\"probes\":{}}",
+		"{\"version\":2,\"pools\":[],\"probes\":[]}",
+		"{\"version\":\"1\",\"pools\":[],\"probes\":[]}",
+		"{\"version\":1,\"pools\":{},\"probes\":[]}",
 		"{\"version\":1,\"pools\":[],\"probes\":{}}",
-		"{\"version\":-1,\"pools\":{},\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"web\":3},\"probes\":{\"x\":null}}",
-		"{\"version\":1,\"pools\":{\"web\":{\"endpoints\":[1]}},\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"web\":{\"endpoints\":{\"lon1\":\"drain\"}}},"
-		"\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"web\":{\"endpoints\":{\"lon1\":{\"override\":"
-		"\"explode\"}}}},\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"web\":{\"endpoints\":{\"lon1\":{\"override\":7}}}},"
-		"\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"web\":{\"endpoints\":{\"lon1\":{\"override\":"
-		"\"drain\","
-		"\"override_until_ms\":\"soon\"}}}},\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"web\":{\"endpoints\":{\"lon1\":{\"override\":"
-		"\"drain\","
-		"\"override_until_ms\":9223372036854775807}}}},\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"web\":{\"endpoints\":{\"lon1\":{\"override\":"
-		"\"drain\","
-		"\"override_until_ms\":-5}}}},\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"web\":{\"endpoints\":{\"lon1\":{\"weight_override\":"
-		"65536,"
-		"\"weight_until_ms\":null}}}},\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"web\":{\"endpoints\":{\"lon1\":{\"weight_override\":-"
-		"1,"
-		"\"weight_until_ms\":null}}}},\"probes\":{}}",
-		"{\"version\":1,\"pools\":{\"gone\":{\"endpoints\":{\"lon1\":{\"override\":"
-		"\"drain\","
-		"\"override_until_ms\":null}}}},\"probes\":{}}",
+		"{\"version\":-1,\"pools\":[],\"probes\":[]}",
+		"{\"version\":1,\"pools\":[3,null,{\"name\":7}],\"probes\":[null,{\"key\":3}]}",
+		"{\"version\":1,\"pools\":[{\"name\":\"web\",\"endpoints\":{\"lon1\":1}}],"
+		"\"probes\":[]}",
+		"{\"version\":1,\"pools\":[{\"name\":\"web\",\"endpoints\":[1,\"drain\",{\"name\":["
+		"]}]}],\"probes\":[]}",
+		IN_LON1("\"override\":\"explode\""),
+		IN_LON1("\"override\":7"),
+		IN_LON1("\"override\":\"drain\""),
+		IN_LON1("\"override\":\"drain\",\"override_until_ms\":\"soon\""),
+		IN_LON1("\"override\":\"drain\",\"override_until_ms\":9223372036854775807"),
+		IN_LON1("\"override\":\"drain\",\"override_until_ms\":-5"),
+		IN_LON1("\"weight_override\":65536,\"weight_until_ms\":null"),
+		IN_LON1("\"weight_override\":-1,\"weight_until_ms\":null"),
+		IN_LON1("\"weight_override\":1.5,\"weight_until_ms\":null"),
+		IN_LON1("\"weight_override\":1"),
+		"{\"version\":1,\"pools\":[{\"name\":\"gone\",\"endpoints\":[{\"name\":\"lon1\","
+		"\"override\":\"drain\",\"override_until_ms\":null}]}],\"probes\":[]}",
 	};
 	struct stage s;
 
@@ -271,7 +283,7 @@ static int temporary_folder(char *path)
 static void a_broken_state_file_is_put_aside_and_named(void **state)
 {
 	static const char *const broken[] = {
-		"", "{\"version\":1,", "[]", "{\"version\":9,\"pools\":{},\"probes\":{}}"};
+		"", "{\"version\":1,", "[]", "{\"version\":9,\"pools\":[],\"probes\":[]}"};
 	char path[] = "/tmp/waymark-test-XXXXXX";
 	int folder = temporary_folder(path);
 	struct stage s;
