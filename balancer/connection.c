@@ -117,12 +117,20 @@ void connection_open(struct listener *l, int fd, const struct addr *client)
 	upstream_start(c);
 }
 
+/* Only what both sides have ended is closed in order, so that nobody takes a part for the whole; and
+ * what was merely idle, with all data delivered, as everybody's idle timeouts do. */
+static bool ends_in_order(const struct connection *c, enum ended_by by)
+{
+	const struct flow *in = &c->flow[SIDE_CLIENT], *out = &c->flow[SIDE_ENDPOINT];
+
+	return (in->done && out->done) || (by == BY_IDLE && !in->blocked && !out->blocked);
+}
+
 void connection_end(struct connection *c, enum ended_by by)
 {
 	struct worker *w = c->worker;
 	const struct ending *ending = &endings[by][c->phase];
-	/* Only what both sides have ended is closed in order: nobody takes a part for the whole. */
-	bool reset = !c->flow[SIDE_CLIENT].done || !c->flow[SIDE_ENDPOINT].done;
+	bool reset = !ends_in_order(c, by);
 
 	worker_count(w, ending->sum, 1);
 	if (ending->detail != ending->sum)

@@ -90,7 +90,7 @@ struct connection {
 
 /* Take over an accepted socket and start to reach an endpoint. Always takes `fd`. */
 void connection_open(struct listener *l, int fd, const struct addr *client);
-/* Close both sides, in order when both flows are done, else by resets; count it; free it. */
+/* Close both sides, in order when both flows are done or idle, else by resets; count it; free it. */
 void connection_end(struct connection *c, enum ended_by by);
 
 /* Set the socket of a side and watch it. -1 with errno. */

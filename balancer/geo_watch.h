@@ -3,7 +3,8 @@
  *
  * Every process compiles its own table: the dns role's is not shared, so that neither depends on the
  * other. What happened to a database is reported by dns; here a load that would lose a database the
- * table has is dropped in silence and the old table stays (fail static). A file that vanished changes nothing.
+ * table has is dropped in silence and the old table stays (fail static). A file that vanished
+ * changes nothing.
  */
 #ifndef BALANCER_GEO_WATCH_H
 #define BALANCER_GEO_WATCH_H

@@ -32,7 +32,7 @@ void limits_share(const struct conf *c, uint64_t descriptors, uint32_t workers, 
 	for (size_t i = 0; i < c->balancer_count; i++) {
 		uint64_t max = c->balancers[i].max_connections;
 
-		if (out->short_of)
+		if (wanted > room)
 			max = max * room / wanted;
 		out->listener[i] = max > 0 ? (uint32_t)max : 1;
 	}

@@ -33,7 +33,8 @@ struct poller {
 int poller_open(struct poller *p, struct event_base *base, poller_callback callback);
 void poller_close(struct poller *p);
 
-/* Watch a socket for `owner`, which is not NULL. What is ready already makes an edge, too. -1 with errno. */
+/* Watch a socket for `owner`, which is not NULL. What is ready already makes an edge, too. -1 with
+ * errno. */
 int poller_add(struct poller *p, int fd, void *owner);
 /* Make another edge for what is ready now, after the others' turn. */
 void poller_again(struct poller *p, int fd, void *owner);

@@ -396,8 +396,8 @@ static void idle_connections_end_and_busy_ones_do_not(void **state)
 		desk_send(busy, ".");
 		desk_expect(d, busy_behind, ".");
 	}
-	assert_int_equal(desk_end(d, idle), ECONNRESET);
-	assert_int_equal(desk_end(d, idle_behind), ECONNRESET);
+	assert_int_equal(desk_end(d, idle), 0);
+	assert_int_equal(desk_end(d, idle_behind), 0);
 	assert_int_equal(d->worker.active, 1);
 	assert_int_equal(desk_counter(d, BALANCER_IDLE_TIMEOUT), 1);
 	assert_int_equal(desk_counter(d, BALANCER_ENDED_IDLE_DATA), 1);
@@ -406,6 +406,32 @@ static void idle_connections_end_and_busy_ones_do_not(void **state)
 	(void)close(busy);
 	(void)close(busy_behind);
 	DESK_UNTIL(d, d->worker.active == 0);
+	desk_close(d);
+}
+
+static void data_that_nobody_takes_ends_in_a_reset_when_idle(void **state)
+{
+	struct desk *d = desk_new();
+	static char block[65536];
+	struct end endpoint;
+	ssize_t n;
+	int client;
+
+	(void)state;
+	d->listener.idle_timeout_ms = 400;
+	desk_open(d);
+	client = desk_client(d);
+	end_open(&endpoint, desk_accept(d, 0), 3, 64 << 20, 0);
+	stuff(d, &endpoint);
+	DESK_UNTIL(d, d->worker.active == 0);
+	assert_int_equal(desk_counter(d, BALANCER_ENDED_IDLE_DATA), 1);
+	do
+		n = recv(client, block, sizeof block, 0);
+	while (n > 0);
+	assert_int_equal(n, -1); /* cut short, and it shows */
+	assert_int_equal(errno, ECONNRESET);
+	(void)close(client);
+	(void)close(endpoint.fd);
 	desk_close(d);
 }
 
@@ -424,6 +450,7 @@ int main(void)
 		cmocka_unit_test(a_reset_found_while_sending_is_no_orderly_end),
 		cmocka_unit_test(an_early_answer_survives_what_the_client_still_sends),
 		cmocka_unit_test(idle_connections_end_and_busy_ones_do_not),
+		cmocka_unit_test(data_that_nobody_takes_ends_in_a_reset_when_idle),
 	};
 
 	TEST_MAIN(tests);
