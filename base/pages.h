@@ -1,9 +1,10 @@
 /*
- * Memory for large tables that are hit at random: huge pages where the kernel gives them (transparent huge pages,
- * "madvise" or "always"), given back to the kernel at once when freed.
+ * Memory for large tables that are hit at random: huge pages where the kernel gives them
+ * (transparent huge pages, "madvise" or "always"), given back to the kernel at once when freed.
  *
- * A random read in a table of 13 MB on 4 KiB pages costs more in address translation than in the read itself, most of
- * all on virtual machines: with huge pages loading a zone of a million names takes half the time (bench/zone_load.c).
+ * A random read in a table of 13 MB on 4 KiB pages costs more in address translation than in the
+ * read itself, most of all on virtual machines: with huge pages loading a zone of a million names
+ * takes half the time (bench/zone_load.c).
  */
 #ifndef BASE_PAGES_H
 #define BASE_PAGES_H

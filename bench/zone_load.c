@@ -5,7 +5,8 @@
  *   zone_load mix N      about N records: A, AAAA, MX, TXT, NS with glue, CNAME
  *   zone_load small N    N zones of six records
  *
- * Writes its zone text to files in a folder of its own under $TMPDIR, which it removes again. Budgets: DESIGN 11.
+ * Writes its zone text to files in a folder of its own under $TMPDIR, which it removes again.
+ * Budgets: DESIGN 11.
  */
 #include "base/err.h"
 #include "base/rng.h"

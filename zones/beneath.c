@@ -46,8 +46,7 @@ static bool leads_up(const char *name)
 	}
 }
 
-/* Without openat2: one folder after the other, no symbolic links. */
-static int walk(int dirfd, const char *name)
+int open_beneath_walk(int dirfd, const char *name)
 {
 	char part[NAME_MAX + 1];
 	int at = openat(dirfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
@@ -90,6 +89,6 @@ int open_beneath(int dirfd, const char *name)
 	}
 	fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof how);
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-		fd = walk(dirfd, name);
+		fd = open_beneath_walk(dirfd, name);
 	return only_regular(fd);
 }

@@ -99,6 +99,8 @@ int load_no_memory(struct load *l);
  * that lead out of it. Regular files only. The descriptor, or -1 with errno (EXDEV: leads out;
  * EINVAL: not regular). */
 int open_beneath(int dirfd, const char *name);
+/* Its way without openat2(), folder by folder: no symbolic links at all. For its tests. */
+int open_beneath_walk(int dirfd, const char *name);
 /* The same without the confinement, for files the operator names. */
 int open_regular(int dirfd, const char *name);
 

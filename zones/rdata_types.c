@@ -314,6 +314,8 @@ const char *rrtype_nearest(const struct token *t)
 	char shown[TOKEN_SHOWN_MAX];
 	size_t count = 0;
 
+	if (type_by_name(t) != NULL) /* spelt well, but no zone may hold it */
+		return NULL;
 	for (size_t i = 0; i < COUNT(types); i++)
 		if (types[i].type != 0 && types[i].form != NULL)
 			names[count++] = types[i].name;

@@ -117,8 +117,11 @@ const char *token_show(const struct token *t, char out[TOKEN_SHOWN_MAX])
 
 		out[i] = c < ' ' || c >= 0x7f ? '?' : (char)c;
 	}
-	memcpy(out + length, "...", 3);
-	out[cut ? length + 3 : length] = '\0';
+	if (cut) {
+		memcpy(out + length, "...", 3);
+		length += 3;
+	}
+	out[length] = '\0';
 	return out;
 }
 
@@ -419,6 +422,8 @@ static enum outcome scan_entry(struct scan *s)
 			s->skip_line = true;
 			return EMPTY;
 		}
+		if (o == MORE && a.depth > 0)
+			return unfinished(&a, "'(' is not closed");
 		if (o != DONE)
 			return o;
 	}

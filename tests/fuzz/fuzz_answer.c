@@ -10,16 +10,11 @@
 #include "board/slots.h"
 #include "dns/respond.h"
 #include "geo/load.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 static const char yaml[] =
 	"listen: 127.0.0.1:53\nzones: zones\n"
@@ -75,7 +70,8 @@ static void load_zone(struct world *w, size_t i, const char *text, size_t length
 	(void)zone_parse(text, length, -1, "fuzz.zone", ".", &names, &w->zone[i], &report);
 	for (size_t k = 0; k < report.count; k++) {
 		if (report.items[k].severity == SEVERITY_ERROR)
-			(void)fprintf(stderr, "%u: %s\n", report.items[k].line, report.items[k].text);
+			(void)fprintf(
+				stderr, "%u: %s\n", report.items[k].line, report.items[k].text);
 	}
 	CHECK(report.errors == 0);
 	report_free(&report);
@@ -158,7 +154,8 @@ static void check_reply(const struct world *w, const uint8_t *packet, const uint
 	CHECK((reply[2] & 2) == 0 || limit < REPLY_MAX); /* everything in the zone fits over TCP, */
 	CHECK(ldns_wire2pkt(&p, reply, length) == LDNS_STATUS_OK);
 	CHECK(ldns_pkt_size(p) == length);
-	if ((reply[2] & 2) != 0) /* and a truncated reply is empty, or a referral without all its glue */
+	if ((reply[2] & 2) !=
+		0) /* and a truncated reply is empty, or a referral without all its glue */
 		CHECK(ldns_pkt_ancount(p) == 0 || ldns_pkt_nscount(p) > 0);
 	ldns_pkt_free(p);
 }

@@ -5,12 +5,11 @@
 #include "base/text.h"
 #include "conf/conf.h"
 #include "conf/print.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct conf *parse(const char *text, size_t length, bool must)
 {

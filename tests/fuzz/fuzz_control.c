@@ -9,11 +9,10 @@
 #include "control/request.h"
 #include "control/target.h"
 #include "steer/view_snapshot.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define NOW  UINT64_C(1000000)
 #define REAL UINT64_C(1795424462345)

@@ -4,10 +4,9 @@
  */
 #include "base/rng.h"
 #include "geo/geo.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_scope(const struct geo_table *t, struct rng *rng, uint8_t family)
 {

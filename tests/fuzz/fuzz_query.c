@@ -1,19 +1,14 @@
 /* dns/query.c on any octets: never a read past the packet (ASan), and what it says must be consistent. */
 #include "dns/query.h"
+#include "tests/fuzz/fuzz.h"
 #include "zones/zone.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t *exact = malloc(size > 0 ? size : 1); /* so that one octet too far is seen */
+	uint8_t *exact = calloc(1, size > 0 ? size : 1); /* so that one octet too far is seen */
 	struct query *q = calloc(1, sizeof *q);
 	enum query_action action;
 

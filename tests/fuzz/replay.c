@@ -2,13 +2,13 @@
  * Runs a fuzz target over the files and folders named on its command line, without a fuzzing engine: the
  * committed corpora are ordinary tests. Prints how many inputs it ran; a crash is the failure.
  */
+#include "tests/fuzz/fuzz.h"
+
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int replay_file(const char *path)
 {

@@ -302,8 +302,7 @@ static void tables_survive_any_reply(void **state)
 {
 	static const char *const replies[] = {"{}", "[]", "null",
 		"{\"pools\":3,\"roles\":[1,{}],\"clock\":\"x\"}",
-		"{\"pools\":[1,{\"endpoints\":[2,{\"name\":[],\"addresses\":[1,{\"address\":5}]}]}]"
-		"}",
+		"{\"pools\":[1,{\"endpoints\":[2,{\"name\":[],\"addresses\":[{\"address\":5}]}]}]}",
 		"{\"zones\":[1,{\"name\":7},{\"zone\":\"a\",\"error\":\"b\"}],\"databases\":[{}]}",
 		"{\"changed\":[{},3]}"};
 

@@ -216,7 +216,7 @@ static void wait_log(struct lab *lab, const char *text, char *out, size_t size)
 
 	for (;;) {
 		struct pollfd p = {.fd = lab->log, .events = POLLIN};
-		char c;
+		char c = 0;
 
 		if (poll(&p, 1, WAIT_MS) != 1 || read(lab->log, &c, 1) != 1)
 			fail_msg("the log never said \"%s\"", text);
