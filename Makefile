@@ -51,7 +51,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libwaymark.a
 
 # ---- tests -------------------------------------------------------------------------------------
 
-PYTEST := /usr/bin/python3 -m pytest -q -n 4 --dist worksteal -p no:cacheprovider
+PYTEST := /usr/bin/python3 -m pytest -q -n 4 -p no:cacheprovider
 
 FUZZERS     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY_BINS := $(FUZZERS:%=$(BUILD)/replay/%)
