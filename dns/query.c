@@ -57,6 +57,10 @@ static int parse_options(struct query *q, struct reader *r)
 			return -1;
 		if (code == OPTION_SUBNET && parse_subnet(q, data, length) < 0)
 			return -1;
+		if (code == OPTION_KEEPALIVE) {
+			q->keepalive = true;
+			q->keepalive_wrong = q->keepalive_wrong || length > 0;
+		}
 	}
 	return 0;
 }
@@ -127,6 +131,8 @@ static int parse_opt(struct query *q, const uint8_t *tail, struct reader *rdata,
 	if (q->edns) /* a second one (RFC 6891, 6.1.1) */
 		return -1;
 	q->edns = true;
+	q->keepalive = q->keepalive_wrong = false;
+	q->keepalive_ds = 0;
 	q->payload = payload < UDP_PAYLOAD_PLAIN ? UDP_PAYLOAD_PLAIN
 		     : payload > UDP_PAYLOAD_MAX ? UDP_PAYLOAD_MAX
 						 : payload;

@@ -52,6 +52,11 @@ struct query {
 	bool edns;        /* an OPT was there: one goes back */
 	bool dnssec_ok;   /* its DO bit */
 	bool has_subnet, has_tsig;
+	/* edns-tcp-keepalive (RFC 7828), good when `edns`: asked for; with a timeout, which is not
+	 * the client's to send. Both mean nothing over UDP. The timeout to tell is the
+	 * connection's, in units of 100 ms. */
+	bool keepalive, keepalive_wrong;
+	uint16_t keepalive_ds;
 	bool transfer; /* AXFR or IXFR: refused, and worth a line in the log */
 	struct query_subnet subnet;
 	struct query_tsig tsig;

@@ -32,7 +32,7 @@
 enum rcode { RCODES(RCODE_ENUM) };
 #undef RCODE_ENUM
 
-enum edns_option { OPTION_SUBNET = 8, OPTION_EDE = 15 };
+enum edns_option { OPTION_SUBNET = 8, OPTION_KEEPALIVE = 11, OPTION_EDE = 15 };
 
 /* RFC 8914, 4. */
 enum ede_code {

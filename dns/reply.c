@@ -10,13 +10,15 @@
 #define RECORD_FIXED_SIZE 10u /* the same without the owner */
 #define TSIG_RDATA_FIXED  16u /* time 6, fudge 2, MAC size 2, id 2, error 2, other size 2 */
 #define SOA_TAIL_SIZE     20u /* serial, refresh, retry, expire, minimum */
+#define KEEPALIVE_SIZE    6u  /* code, length, timeout (RFC 7828, 3.1) */
 
 /* What OPT will take without an extended error, which goes in only when there is room. */
 static size_t opt_size(const struct query *q)
 {
 	if (!q->edns)
 		return 0;
-	return OPT_SIZE + (q->has_subnet ? 8u + q->subnet.octets : 0u);
+	return OPT_SIZE + (q->has_subnet ? 8u + q->subnet.octets : 0u) +
+	       (q->keepalive ? KEEPALIVE_SIZE : 0u);
 }
 
 static size_t tsig_size(const struct query *q)
@@ -258,6 +260,12 @@ static void put_opt(struct reply *r, uint8_t *limit)
 	p[7] = q->dnssec_ok ? 0x80 : 0;
 	if (q->has_subnet)
 		options = put_subnet(options, r);
+	if (q->keepalive) {
+		store_u16(options, OPTION_KEEPALIVE);
+		store_u16(options + 2, 2);
+		store_u16(options + 4, q->keepalive_ds);
+		options += KEEPALIVE_SIZE;
+	}
 	if (r->ede_code >= 0) {
 		size_t length = strnlen(r->ede_text, EDE_TEXT_MAX);
 

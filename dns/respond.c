@@ -42,6 +42,22 @@ static void count(struct responder *r, bool tcp)
 		r->transfers++;
 }
 
+/* What the transport says of an edns-tcp-keepalive option (RFC 7828, 3.2.1 and 3.3.1). */
+static enum query_action judge_keepalive(struct responder *r, bool tcp, enum query_action action)
+{
+	struct query *q = &r->query;
+
+	if (!tcp) {
+		q->keepalive = false;
+		return action;
+	}
+	q->keepalive_ds = r->keepalive_ds;
+	if (!q->keepalive_wrong || action != QUERY_ANSWER)
+		return action;
+	q->rcode = RCODE_FORMERR;
+	return QUERY_ERROR;
+}
+
 size_t respond(struct responder *r, const uint8_t *packet, size_t length,
 	const struct hostport *source, bool tcp, uint8_t *out)
 {
@@ -54,6 +70,8 @@ size_t respond(struct responder *r, const uint8_t *packet, size_t length,
 		counter_add(&r->counter[DNS_DROPPED], 1);
 		return 0;
 	}
+	if (r->query.edns && r->query.keepalive)
+		action = judge_keepalive(r, tcp, action);
 	r->notes = (struct answer_notes){0};
 	reply_begin(&r->reply, &r->query, out, tcp ? REPLY_MAX : r->query.payload);
 	if (action == QUERY_ANSWER)

@@ -16,8 +16,9 @@ struct responder {
 	_Atomic uint64_t *counter; /* [DNS_COUNTER_COUNT], enum dns_counter */
 	struct answer_notes notes; /* of the last reply */
 	uint32_t transfers;        /* zone transfers refused since the caller last set it to 0 */
-	struct query query;        /* of the last packet */
-	struct reply reply;        /* to it */
+	uint16_t keepalive_ds; /* TCP: the timeout to tell who asks, 100 ms; the caller's to set */
+	struct query query;    /* of the last packet */
+	struct reply reply;    /* to it */
 };
 
 /* Cursors for `pools` pools, seeded randomness. -1 without memory. */
