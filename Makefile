@@ -56,13 +56,14 @@ PYTEST := /usr/bin/python3 -m pytest -q -n 4 -p no:cacheprovider
 FUZZERS     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY_BINS := $(FUZZERS:%=$(BUILD)/replay/%)
 FUZZ_BINS   := $(FUZZERS:%=build/fuzz/bin/%)
+FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS ?= 60
 
 # a fuzzer's corpus replayed by an ordinary program: no fuzzing engine needed
-$(BUILD)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(BUILD)/libwaymark.a
+$(BUILD)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(FUZZ_SHARED) $(BUILD)/libwaymark.a
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(BUILD)/libwaymark.a $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(FUZZ_SHARED) $(BUILD)/libwaymark.a $(LDLIBS)
 
 .PHONY: tests
 tests: $(BUILD)/waymark $(TEST_BINS) $(REPLAY_BINS)
@@ -87,10 +88,10 @@ sanitize:
 	WAYMARK_BUILD=build/tsan WAYMARK_ONLY="$(TSAN_TESTS)" $(PYTEST) tests/test_unit.py
 
 # Each fuzzer for FUZZ_SECONDS under ASan and UBSan; what it finds stays in build/fuzz.
-build/fuzz/bin/%: tests/fuzz/fuzz_%.c build/fuzz/libwaymark.a
+build/fuzz/bin/%: tests/fuzz/fuzz_%.c $(FUZZ_SHARED) build/fuzz/libwaymark.a
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
-	$(Q)clang $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libwaymark.a $(LDLIBS)
+	$(Q)clang $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_SHARED) build/fuzz/libwaymark.a $(LDLIBS)
 
 .PHONY: fuzz fuzz-bins
 fuzz-bins: $(FUZZ_BINS)
@@ -106,7 +107,7 @@ fuzz:
 
 # ---- quality -----------------------------------------------------------------------------------
 
-LINT_FILES = $(wildcard $(FOLDERS:%=%/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.c bench/*.c examples/*/*.c)
+LINT_FILES = $(wildcard $(FOLDERS:%=%/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.[ch] bench/*.c examples/*/*.c)
 
 .PHONY: lint format
 lint:
