@@ -52,11 +52,12 @@ static void build(struct binder *b)
 	binder_free(b);
 }
 
-static int parse(const char *file, const char *working, const char *text, size_t length,
-	struct conf **out, struct report *report)
+/* What could be bound, wrong or not; NULL when there is nothing. The caller counts the errors. */
+static struct conf *parse(const char *file, const char *working, const char *text, size_t length,
+	struct report *report)
 {
 	struct conf *c = calloc(1, sizeof *c);
-	size_t errors = report->errors, first = report->count;
+	size_t first = report->count;
 	yaml_document_t document;
 	struct binder b = {.file = file, .document = &document, .conf = c, .report = report};
 
@@ -64,7 +65,7 @@ static int parse(const char *file, const char *working, const char *text, size_t
 		report_add(report, SEVERITY_ERROR, file, 0, 0, "is larger than %u octets",
 			CONF_FILE_MAX);
 		free(c);
-		return -1;
+		return NULL;
 	}
 	if (c != NULL) {
 		c->file = arena_strdup(&c->arena, file);
@@ -77,7 +78,32 @@ static int parse(const char *file, const char *working, const char *text, size_t
 		yaml_document_delete(&document);
 	}
 	sort_messages(report, first);
-	if (report->errors > errors) {
+	return c;
+}
+
+static struct conf *load(const char *file, struct report *report)
+{
+	struct conf *c;
+	char *text, *working;
+	size_t length;
+	struct err e;
+
+	if (file_read(AT_FDCWD, file, CONF_FILE_MAX, &text, &length, &e) < 0) {
+		report_err(report, &e);
+		return NULL;
+	}
+	/* without a working directory (its folder is gone) paths stay as they are written */
+	working = getcwd(NULL, 0);
+	c = parse(file, working != NULL ? working : "", text, length, report);
+	free(working);
+	free(text);
+	return c;
+}
+
+/* One without errors goes to the caller, any other nowhere. */
+static int hand_out(struct conf *c, bool faultless, struct conf **out)
+{
+	if (!faultless) {
 		conf_free(c);
 		return -1;
 	}
@@ -88,26 +114,27 @@ static int parse(const char *file, const char *working, const char *text, size_t
 int conf_parse(
 	const char *file, const char *text, size_t length, struct conf **out, struct report *report)
 {
-	return parse(file, "", text, length, out, report);
+	size_t errors = report->errors;
+	struct conf *c = parse(file, "", text, length, report);
+
+	return hand_out(c, report->errors == errors, out);
 }
 
 int conf_load(const char *file, struct conf **out, struct report *report)
 {
-	char *text, *working;
-	size_t length;
-	struct err e;
-	int rc;
+	size_t errors = report->errors;
+	struct conf *c = load(file, report);
 
-	if (file_read(AT_FDCWD, file, CONF_FILE_MAX, &text, &length, &e) < 0) {
-		report_err(report, &e);
-		return -1;
-	}
-	/* without a working directory (its folder is gone) paths stay as they are written */
-	working = getcwd(NULL, 0);
-	rc = parse(file, working != NULL ? working : "", text, length, out, report);
-	free(working);
-	free(text);
-	return rc;
+	return hand_out(c, report->errors == errors, out);
+}
+
+char *conf_load_socket(const char *file, struct report *report)
+{
+	struct conf *c = load(file, report);
+	char *path = c != NULL && c->control.socket != NULL ? strdup(c->control.socket) : NULL;
+
+	conf_free(c);
+	return path;
 }
 
 void conf_free(struct conf *c)

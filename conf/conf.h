@@ -30,9 +30,10 @@
 #define CONF_NETWORKS_MAX  100000u
 #define CONF_DATABASES_MAX 16u
 #define CONF_BALANCERS_MAX 256u
-#define CONF_STEPS_MAX     8u  /* steps in one pool's `steer` */
-#define CONF_ANSWERS_MAX   16u /* addresses in one DNS answer */
-#define CONF_WORKERS_MAX   64u /* worker threads per address */
+#define CONF_STEPS_MAX     8u      /* steps in one pool's `steer` */
+#define CONF_ANSWERS_MAX   16u     /* addresses in one DNS answer */
+#define CONF_WORKERS_MAX   64u     /* worker threads per address */
+#define CONF_DNS_TCP_MAX   100000u /* connections of one dns process */
 #define CONF_NAME_MAX      63u /* octets of a name: [A-Za-z0-9_-] and inner dots, no leading - */
 #define CONF_WEIGHT_MAX    65535u
 #define CONF_EXPECT_MAX    16u   /* status ranges of one HTTP check */
@@ -41,6 +42,9 @@
 #define CONF_SOCKET_MAX    107u  /* octets of the control socket's path: sockaddr_un, unix(7) */
 #define CONF_URL_PATH_MAX  1023u /* octets of an HTTP check's path */
 #define CONF_HOST_MAX      255u  /* octets of an HTTP check's Host */
+#define CONF_TEXT_MAX      128u  /* octets of dns.nsid and dns.version: fit into any reply */
+#define CONF_SECRETS_MAX   3u    /* of DNS cookies: the next, the current, the last one */
+#define CONF_EXEMPT_MAX    64u   /* networks that dns.rate_limit leaves alone */
 #define CONF_USER_MAX      23u /* octets of `user`: roles append to it, accounts have at most 31 */
 
 #define CONF_NONE UINT16_MAX /* "no region", "no check", "no pool" where an index is expected */
@@ -154,6 +158,44 @@ struct conf_listen {
 	struct conf_position position;
 };
 
+/* One key of DNS cookies (RFC 9018, 4.4). */
+struct conf_secret {
+	uint8_t octets[16];
+};
+
+/* The keys that are in force; the first one makes cookies, all are accepted. */
+struct conf_secrets {
+	struct conf_secret secret[CONF_SECRETS_MAX];
+	size_t count;
+};
+
+struct conf_exempt {
+	struct prefix prefix;
+	struct conf_position position;
+};
+
+enum cookie_policy { COOKIES_IGNORE, COOKIES_ANSWER, COOKIES_REQUIRE };
+
+struct conf_dns {
+	uint16_t udp_payload; /* octets of the largest UDP reply: 512..4096 */
+	bool client_subnet;   /* heed the option of RFC 7871 */
+	const char *nsid;     /* "" = none is told */
+	const char *version;  /* "" = none is told */
+	enum cookie_policy cookies;
+	struct conf_secrets secrets; /* in this file; see conf_secrets_load() */
+	const char *secret_file;     /* NULL: none */
+	struct conf_position secret_file_position;
+	uint32_t per_second; /* UDP replies to one network; 0 = no limit */
+	uint16_t slip;       /* one in so many replies above it goes out truncated; 0 = none */
+	struct conf_exempt *exempt;
+	size_t exempt_count;
+	struct {
+		uint32_t max_connections; /* of one dns process */
+		uint32_t max_per_client;  /* an IPv4 address or an IPv6 /64 */
+		uint32_t idle_timeout_ms; /* with few connections; less with many */
+	} tcp;
+};
+
 enum log_format { LOG_TEXT, LOG_JSON };
 enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARNING, LEVEL_ERROR };
 
@@ -168,6 +210,7 @@ struct conf {
 	const char *file;   /* as given to conf_load(), for messages */
 	struct conf_listen *listens;
 	size_t listen_count;    /* >= 1 */
+	bool freebind;          /* listen on addresses that no interface has yet */
 	struct conf_path zones; /* folder */
 	struct conf_path *databases;
 	size_t database_count;
@@ -183,6 +226,7 @@ struct conf {
 	size_t endpoint_count;
 	struct conf_balancer *balancers;
 	size_t balancer_count;
+	struct conf_dns dns;
 	struct {
 		const char *socket; /* path */
 		struct conf_position position;
@@ -203,11 +247,18 @@ struct conf {
  * only when no error was reported (warnings are fine); free with conf_free(). -1 when there was
  * an error: see `report`. */
 int conf_load(const char *file, struct conf **out, struct report *report);
+/* Only control.socket, of a file that may be wrong in all else: a running server must be reached
+ * while its file is being edited. malloc'ed; NULL when it cannot be told: see `report`. */
+char *conf_load_socket(const char *file, struct report *report);
 /* The same from memory, for tests and the fuzzer; `file` is the name used in messages, and paths
  * are taken relative to its folder as it stands, so with "waymark.yaml" they stay relative. */
 int conf_parse(const char *file, const char *text, size_t length, struct conf **out,
 	struct report *report);
 void conf_free(struct conf *c);
+
+/* The keys of DNS cookies: those of the file, or of dns.cookies.secret_file, which is read now. None
+ * are configured: count is 0. */
+int conf_secrets_load(const struct conf *c, struct conf_secrets *out, struct err *e);
 
 /* The words of the enums, as in the file: for printing, status and logs. */
 const char *conf_check_kind_name(enum check_kind k);

@@ -186,9 +186,8 @@ static bool find_socket(const struct options *o, char *path, size_t size)
 {
 	const char *file = o->file;
 	struct report report = {0};
-	struct conf *conf;
-	char line[1024];
-	bool found = false;
+	char line[1024], *found;
+	bool ok;
 
 	if (file == NULL && o->socket == NULL && access(FILE_DEFAULT, F_OK) == 0)
 		file = FILE_DEFAULT;
@@ -196,20 +195,22 @@ static bool find_socket(const struct options *o, char *path, size_t size)
 		(void)snprintf(path, size, "%s", o->socket != NULL ? o->socket : SOCKET_DEFAULT);
 		return true;
 	}
-	if (conf_load(file, &conf, &report) == 0) {
-		(void)snprintf(path, size, "%s", conf->control.socket);
-		conf_free(conf);
-		found = true;
-	} else if (report.count > 0) {
-		err_format(&report.items[0], line, sizeof line);
+	found = conf_load_socket(file, &report);
+	ok = found != NULL;
+	if (ok) {
+		(void)snprintf(path, size, "%s", found);
+	} else {
+		for (size_t i = 0; i < report.count; i++) {
+			err_format(&report.items[i], line, sizeof line);
+			(void)fprintf(stderr, "%s\n", line);
+		}
 		(void)fprintf(stderr,
-			"%s\nwaymark %s: cannot learn the control socket from %s (%zu errors); "
-			"give "
-			"--socket PATH\n",
-			line, command_infos[o->command].name, file, report.errors);
+			"waymark %s: cannot learn the control socket from %s; give --socket PATH\n",
+			command_infos[o->command].name, file);
 	}
 	report_free(&report);
-	return found;
+	free(found);
+	return ok;
 }
 
 /* ---- replies ---- */
