@@ -119,14 +119,22 @@ struct board_probe {
 };
 
 struct board_health {
-	_Atomic uint64_t epoch;   /* moves after any `word` has changed */
+	_Atomic uint64_t epoch;   /* moves after any `word` or `last_good` has changed */
 	_Atomic uint64_t beat_ms; /* stored at least once a second by the event loop */
 	_Atomic uint64_t counter[HEALTH_COUNTER_MAX];
 	struct board_probe probe[BOARD_PROBES_MAX];
 	/* Active connections over all workers, summed every 100 ms. */
 	_Atomic uint32_t load[BOARD_ENDPOINTS_MAX];
+	/* Per family, LAST_GOOD_*: who served last, of pools whose `when_all_down` asks for it. */
+	_Atomic uint8_t last_good[BOARD_ENDPOINTS_MAX][2];
 	struct event_ring events;
 };
+
+/* Bits of last_good. A pool that is all down falls back to POOL; one of its regions
+ * (`region=london`) to REGION: other regions may go on serving long after London's last endpoint
+ * went. */
+#define LAST_GOOD_POOL   1u /* served when the pool last had any endpoint of this family serving */
+#define LAST_GOOD_REGION 2u /* served when the pool's endpoints of this region last had any */
 
 /* ---- control's sheet: overrides and the public event ring ---- */
 

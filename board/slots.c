@@ -116,6 +116,8 @@ static void cells_clear(struct board *b, enum slot_kind kind, uint32_t slot)
 		atomic_store(&b->control->override[slot].state, 0);
 		atomic_store(&b->control->override[slot].weight, 0);
 		atomic_store(&b->health->load[slot], 0);
+		atomic_store(&b->health->last_good[slot][0], 0);
+		atomic_store(&b->health->last_good[slot][1], 0);
 		break;
 	case SLOT_PROBE: board_write_probe(b, slot, &nothing); break;
 	case SLOT_LISTENER: break; /* gauges only: zero since their last worker ended */

@@ -104,8 +104,20 @@ static json_t *take_probes(struct taker *t)
 /* What override and policy say, for both addresses. */
 struct endpoint_rule {
 	enum override override;
-	bool unknown_serves;
+	bool unknown_serves, last_good;
 };
+
+/* Whether an address served last, in its pool and in its region. */
+static json_t *last_good(uint8_t bits)
+{
+	json_t *words = json_array();
+
+	if ((bits & LAST_GOOD_POOL) != 0)
+		(void)json_array_append_new(words, json_string("pool"));
+	if ((bits & LAST_GOOD_REGION) != 0)
+		(void)json_array_append_new(words, json_string("region"));
+	return words;
+}
 
 /* Adds one address; true when it serves. */
 static bool take_address(struct taker *t, uint32_t endpoint, int family,
@@ -135,6 +147,10 @@ static bool take_address(struct taker *t, uint32_t endpoint, int family,
 	put(t, o, "checked_ms", moment(t, probe.checked_ms));
 	put(t, o, "doubt_until_ms", moment(t, doubt_of_word(load64(&probe.word))));
 	put(t, o, "serving", json_boolean(serving));
+	put(t, o, "last_good",
+		rule->last_good
+			? last_good(t->board->health->last_good[g->endpoint_slot[endpoint]][family])
+			: json_null());
 	add(t, addresses, o);
 	return serving;
 }
@@ -165,7 +181,8 @@ static json_t *take_endpoint(
 	bool known = slot < BOARD_ENDPOINTS_MAX;
 	uint64_t state = known ? load64(&t->board->control->override[slot].state) : 0;
 	uint64_t weight = known ? load64(&t->board->control->override[slot].weight) : 0;
-	struct endpoint_rule rule = {override_of_word(state, t->now_ms), pool->unknown_serves};
+	struct endpoint_rule rule = {override_of_word(state, t->now_ms), pool->unknown_serves,
+		known && pool->when_all_down == ALL_DOWN_LAST_GOOD};
 	json_t *o = json_object(), *addresses = json_array();
 
 	*serving = false;

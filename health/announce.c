@@ -63,14 +63,14 @@ enum pool_state { POOL_UNTOLD, POOL_SERVING, POOL_DEAD };
 
 struct pool_watch {
 	const struct generation *generation;
-	const struct board *board;
+	struct board *board;
 	struct view *view;
 	uint8_t *state; /* enum pool_state, [conf->pool_count] */
 	uint64_t ready_by_ms;
 };
 
 int pool_watch_new(
-	struct pool_watch **out, const struct generation *g, const struct board *b, struct err *e)
+	struct pool_watch **out, const struct generation *g, struct board *b, struct err *e)
 {
 	struct pool_watch *w = calloc(1, sizeof *w);
 
@@ -126,12 +126,19 @@ static void announce_pool(const struct pool_watch *w, const struct conf_pool *po
 	event_emit(board_ring(w->board, ROLE_HEALTH), &event);
 }
 
+/* Without memory last_good stays as it was, until the next build. */
+static void look(struct pool_watch *w, uint64_t now_ms)
+{
+	view_build(w->view, w->generation, w->board, now_ms, w->ready_by_ms);
+	(void)view_keep_last_good(w->view, w->generation, w->board);
+}
+
 void pool_watch_begin(struct pool_watch *w, uint64_t now_ms, bool cold, bool told)
 {
 	const struct conf *conf = w->generation->conf;
 
 	w->ready_by_ms = view_ready_by(conf, now_ms, cold);
-	view_build(w->view, w->generation, w->board, now_ms, w->ready_by_ms);
+	look(w, now_ms);
 	for (size_t i = 0; i < conf->pool_count; i++) {
 		if (pool_serves(w->view, &conf->pools[i]))
 			w->state[i] = POOL_SERVING;
@@ -146,7 +153,7 @@ void pool_watch_check(struct pool_watch *w, uint64_t now_ms)
 
 	if (!view_stale(w->view, w->board, now_ms))
 		return;
-	view_build(w->view, w->generation, w->board, now_ms, w->ready_by_ms);
+	look(w, now_ms);
 	for (size_t i = 0; i < conf->pool_count; i++) {
 		bool serves = pool_serves(w->view, &conf->pools[i]);
 

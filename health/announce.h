@@ -15,12 +15,12 @@ void announce_notice(const struct board *b, const struct generation *g, const ch
 
 /*
  * Which pools have a serving endpoint, by the very rule that DNS and balancer steer by: overrides
- * count, read from the board. Own memory, not shared.
+ * count, read from the board. Also keeps the board's last_good, from the same look.
  */
 struct pool_watch;
 
 int pool_watch_new(
-	struct pool_watch **out, const struct generation *g, const struct board *b, struct err *e);
+	struct pool_watch **out, const struct generation *g, struct board *b, struct err *e);
 void pool_watch_free(struct pool_watch *w);
 
 /* Start at now_ms. `told`: a predecessor on this board has told how things stand, so only changes

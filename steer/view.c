@@ -10,6 +10,7 @@
 #include "board/serving.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct view *view_new(const struct conf *conf)
 {
@@ -21,9 +22,7 @@ struct view *view_new(const struct conf *conf)
 	v->endpoint = calloc(conf->endpoint_count + 1, sizeof *v->endpoint);
 	v->pool_ready = calloc(conf->pool_count + 1, sizeof *v->pool_ready);
 	v->last_good = calloc(conf->endpoint_count + 1, sizeof *v->last_good);
-	v->region_serves = calloc(conf->region_count + 1, sizeof *v->region_serves);
-	if (v->endpoint == NULL || v->pool_ready == NULL || v->last_good == NULL ||
-		v->region_serves == NULL) {
+	if (v->endpoint == NULL || v->pool_ready == NULL || v->last_good == NULL) {
 		view_free(v);
 		return NULL;
 	}
@@ -38,7 +37,6 @@ void view_free(struct view *v)
 {
 	if (v == NULL)
 		return;
-	free(v->region_serves);
 	free(v->last_good);
 	free(v->pool_ready);
 	free(v->endpoint);
@@ -108,43 +106,13 @@ static bool build_endpoint(struct view *v, const struct generation *g, const str
 	return ready;
 }
 
-/* Bit f is set when the endpoint's address of family f serves. */
-static uint8_t serving_bits(const struct view_endpoint *e)
+static void read_last_good(
+	struct view *v, const struct generation *g, const struct board *b, size_t index)
 {
-	return (uint8_t)((e->family[0].serving ? 1u : 0u) | (e->family[1].serving ? 2u : 0u));
-}
+	const _Atomic uint8_t *good = b->health->last_good[g->endpoint_slot[index]];
 
-/* Where the pool, or a region of it, has an endpoint serving, remember which; elsewhere keep what
- * was. */
-static void keep_last_good(struct view *v, const struct conf_pool *pool)
-{
-	const struct conf_endpoint *e = &v->conf->endpoints[pool->first_endpoint];
-	const struct view_endpoint *state = &v->endpoint[pool->first_endpoint];
-	uint8_t(*good)[2] = &v->last_good[pool->first_endpoint];
-	size_t nowhere = v->conf->region_count; /* the row of endpoints without a region */
-	uint8_t pool_serves = 0;
-
-	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
-		size_t region = e[i].region < nowhere ? e[i].region : nowhere;
-
-		v->region_serves[region] |= serving_bits(&state[i]);
-		pool_serves |= serving_bits(&state[i]);
-	}
-	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
-		size_t region = e[i].region < nowhere ? e[i].region : nowhere;
-
-		for (unsigned f = 0; f < 2; f++) {
-			unsigned bit = 1u << f;
-			unsigned known =
-				((pool_serves & bit) != 0 ? LAST_GOOD_POOL : 0) |
-				((v->region_serves[region] & bit) != 0 ? LAST_GOOD_REGION : 0);
-			unsigned serves = state[i].family[f].serving ? known : 0;
-
-			good[i][f] = (uint8_t)((good[i][f] & ~known) | serves);
-		}
-	}
-	for (uint32_t i = 0; i < pool->endpoint_count; i++)
-		v->region_serves[e[i].region < nowhere ? e[i].region : nowhere] = 0;
+	for (int f = 0; f < 2; f++)
+		v->last_good[index][f] = atomic_load_explicit(&good[f], memory_order_relaxed);
 }
 
 void view_build(struct view *v, const struct generation *g, const struct board *b, uint64_t now_ms,
@@ -158,15 +126,79 @@ void view_build(struct view *v, const struct generation *g, const struct board *
 		const struct conf_pool *pool = &v->conf->pools[p];
 		bool ready = true;
 
-		for (uint32_t i = 0; i < pool->endpoint_count; i++)
+		for (uint32_t i = 0; i < pool->endpoint_count; i++) {
 			ready &= build_endpoint(v, g, b, pool, pool->first_endpoint + i, now_ms);
+			if (pool->when_all_down == ALL_DOWN_LAST_GOOD)
+				read_last_good(v, g, b, pool->first_endpoint + i);
+		}
 		v->pool_ready[p] = ready || now_ms >= ready_by_ms;
 		v->all_ready = v->all_ready && v->pool_ready[p];
-		if (pool->when_all_down == ALL_DOWN_LAST_GOOD)
-			keep_last_good(v, pool);
 	}
 	if (!v->all_ready)
 		note_expiry(v, ready_by_ms, now_ms);
+}
+
+/* Bit f is set when the endpoint's address of family f serves. */
+static uint8_t serving_bits(const struct view_endpoint *e)
+{
+	return (uint8_t)((e->family[0].serving ? 1u : 0u) | (e->family[1].serving ? 2u : 0u));
+}
+
+/* `region_serves` is scratch: [region_count + 1], the last for endpoints without a region. True
+ * when the board changed. */
+static bool keep_last_good(const struct view *v, const struct generation *g, struct board *b,
+	const struct conf_pool *pool, uint8_t *region_serves)
+{
+	const struct conf_endpoint *e = &v->conf->endpoints[pool->first_endpoint];
+	const struct view_endpoint *state = &v->endpoint[pool->first_endpoint];
+	const uint32_t *slot = &g->endpoint_slot[pool->first_endpoint];
+	size_t nowhere = v->conf->region_count;
+	uint8_t pool_serves = 0;
+	bool changed = false;
+
+	memset(region_serves, 0, nowhere + 1);
+	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
+		region_serves[e[i].region < nowhere ? e[i].region : nowhere] |=
+			serving_bits(&state[i]);
+		pool_serves |= serving_bits(&state[i]);
+	}
+	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
+		uint8_t region = region_serves[e[i].region < nowhere ? e[i].region : nowhere];
+
+		for (unsigned f = 0; f < 2; f++) {
+			_Atomic uint8_t *cell = &b->health->last_good[slot[i]][f];
+			unsigned old = atomic_load_explicit(cell, memory_order_relaxed),
+				 bit = 1u << f, known = 0, new;
+
+			if ((pool_serves & bit) != 0)
+				known |= LAST_GOOD_POOL;
+			if ((region & bit) != 0)
+				known |= LAST_GOOD_REGION;
+			new = (old & ~known) | (state[i].family[f].serving ? known : 0);
+			if (new == old)
+				continue;
+			atomic_store_explicit(cell, (uint8_t) new, memory_order_relaxed);
+			changed = true;
+		}
+	}
+	return changed;
+}
+
+int view_keep_last_good(const struct view *v, const struct generation *g, struct board *b)
+{
+	uint8_t *scratch = malloc(v->conf->region_count + 1);
+	bool changed = false;
+
+	if (scratch == NULL)
+		return -1;
+	for (size_t p = 0; p < v->conf->pool_count; p++) {
+		if (v->conf->pools[p].when_all_down == ALL_DOWN_LAST_GOOD)
+			changed |= keep_last_good(v, g, b, &v->conf->pools[p], scratch);
+	}
+	free(scratch);
+	if (changed)
+		atomic_fetch_add_explicit(&b->health->epoch, 1, memory_order_release);
+	return 0;
 }
 
 bool view_stale(const struct view *v, const struct board *b, uint64_t now_ms)

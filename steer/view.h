@@ -27,12 +27,6 @@ struct view_endpoint {
 	uint32_t load;               /* active connections over all balancer workers */
 };
 
-/* Bits of view->last_good. A pool that is all down falls back to POOL; one of its regions
- * (`region=london`) to REGION: other regions may go on serving long after London's last endpoint
- * went. */
-#define LAST_GOOD_POOL   1u /* served when the pool last had any endpoint of this family serving */
-#define LAST_GOOD_REGION 2u /* served when the pool's endpoints of this region last had any */
-
 struct view {
 	const struct conf *conf;
 	uint64_t epoch; /* board_epoch() it was built from */
@@ -43,10 +37,8 @@ struct view {
 	bool *pool_ready; /* [conf->pool_count]: every probe of the pool has a verdict, or the wait
 			     is over */
 	bool all_ready;
-	uint8_t (*last_good)[2]; /* [conf->endpoint_count][family], LAST_GOOD_*; of pools with
-				    last_good only */
-	uint8_t *region_serves;  /* scratch of view_build(): [conf->region_count + 1], all 0 between
-				    builds */
+	uint8_t (*last_good)[2]; /* [conf->endpoint_count][family], LAST_GOOD_* of board.h; of
+				    pools with last_good only */
 };
 
 /* Memory for a view of `conf`; nothing serves, nothing is ready. NULL without memory. */
@@ -54,10 +46,15 @@ struct view *view_new(const struct conf *conf);
 void view_free(struct view *v);
 
 /* Fill from the board. `ready_by_ms`: from this moment every pool counts as ready (cold start: one
- * timeout after the start). Keeps last_good of pools (per family) that have no serving endpoint
- * now. */
+ * timeout after the start). */
 void view_build(struct view *v, const struct generation *g, const struct board *b, uint64_t now_ms,
 	uint64_t ready_by_ms);
+
+/* Health only, after view_build(): where a pool with last_good, or a region of it, has an endpoint
+ * serving, put on the board which; elsewhere what is there stays. One writer, so that all threads
+ * of all roles, and their successors, fall back to the same endpoints. Moves health's epoch when
+ * something changed. 0, or -1 without memory: nothing changed. */
+int view_keep_last_good(const struct view *v, const struct generation *g, struct board *b);
 
 /* True when the view must be built anew: the board has moved at least 1 ms after the last build, or
  * an override has expired. A few loads. */
