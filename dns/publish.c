@@ -127,17 +127,19 @@ static bool may_tell(struct publishing *p, bool error)
 	return false;
 }
 
-static const char *state_word(uint32_t flags)
+static const char *state_word(const struct board_zone *z)
 {
-	if ((flags & ZONE_SERVED) == 0)
+	if (z->name[0] == '\0')
 		return "none";
-	return (flags & ZONE_STALE) != 0 ? "stale" : "serving";
+	if ((z->flags & ZONE_SERVED) == 0)
+		return "refused";
+	return (z->flags & ZONE_STALE) != 0 ? "stale" : "serving";
 }
 
 static void tell_zone(struct dns_server *s, const struct zone_file *f, const struct board_zone *old,
 	const struct board_zone *new)
 {
-	const char *from = state_word(old->flags), *to = state_word(new->flags);
+	const char *from = state_word(old), *to = state_word(new);
 	char text[512];
 
 	if (f->error != NULL) {
@@ -145,8 +147,8 @@ static void tell_zone(struct dns_server *s, const struct zone_file *f, const str
 			(void)snprintf(text, sizeof text, "%.180s; serial %u stays in service",
 				f->error, new->serial);
 		else
-			(void)snprintf(
-				text, sizeof text, "%.180s; its names get SERVFAIL", f->error);
+			(void)snprintf(text, sizeof text, "%.180s%s", f->error,
+				f->duplicate ? "" : "; its names get SERVFAIL");
 		emit(s, EVENT_ZONE, LEVEL_ERROR, new->name, from, to, text);
 		return;
 	}
@@ -200,7 +202,7 @@ void publish_zone_removed(struct dns_server *s, struct publishing *p, struct zon
 		board_write_zone(s->board, f->row, &empty);
 	}
 	if (may_tell(p, false))
-		emit(s, EVENT_ZONE, LEVEL_INFO, name, state_word(old.flags), "none",
+		emit(s, EVENT_ZONE, LEVEL_INFO, name, state_word(&old), "none",
 			"its file was removed");
 }
 
@@ -240,7 +242,8 @@ void publish_database(struct dns_server *s, size_t index, const struct geo_file 
 	if (row.error[0] != '\0') {
 		(void)snprintf(text, sizeof text, "%.200s; %s", row.error,
 			f->served ? "the old data stay in service" : "answers do without it");
-		emit(s, EVENT_DATABASE, LEVEL_ERROR, path, "", f->served ? "stale" : "none", text);
+		emit(s, EVENT_DATABASE, LEVEL_ERROR, path, "", f->served ? "stale" : "refused",
+			text);
 		return;
 	}
 	(void)snprintf(text, sizeof text, "loaded: %s, %u networks", row.type, row.networks);

@@ -36,10 +36,8 @@ static void refuse_claim(struct zone_files *zf, struct zone_file *f, const struc
 	const struct zone *z = f->next != NULL ? f->next : f->zone;
 	struct text text = {0};
 
-	text_printf(&text,
-		"%s/%s: error: zone %s is served from %s/%s already; this file is not used",
-		zf->folder->path, f->name, name_format(zone_apex(z), apex), zf->folder->path,
-		winner->name);
+	text_printf(&text, "%s: error: zone %s is served from %s already; this file is not used",
+		f->name, name_format(zone_apex(z), apex), winner->name);
 	if (f->next != NULL) {
 		zone_free(f->next);
 		f->next = NULL;

@@ -95,7 +95,7 @@ void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct sta
 	uint64_t now_ms, uint64_t real_ms)
 {
 	struct report report = {0};
-	char origin[ZONE_ORIGIN_MAX], shown[ERR_FILE_MAX];
+	char origin[ZONE_ORIGIN_MAX];
 	char *error = NULL;
 
 	zone_free(f->next); /* left over when memory was too short to accept it */
@@ -103,8 +103,7 @@ void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct sta
 	f->unsure = !stamp_rested(stamp, real_ms);
 	f->duplicate = f->next_is_copy = false;
 	zone_file_origin(f, origin);
-	(void)snprintf(shown, sizeof shown, "%s/%s", zf->folder->path, f->name);
-	if (zone_load(zf->folder->fd, f->name, shown, origin, &zf->pools, &f->next, &report) < 0) {
+	if (zone_load(zf->folder->fd, f->name, f->name, origin, &zf->pools, &f->next, &report) < 0) {
 		f->next = NULL;
 		error = first_message(&report, SEVERITY_ERROR, report.errors);
 		if (error == NULL)
