@@ -1,7 +1,8 @@
 """Every unit test binary is a test, and every fuzz corpus. Their output is shown when they fail."""
-import os, re, subprocess, pytest
-from conftest import BUILD, ROOT
+import os, pathlib, re, subprocess, pytest
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / os.environ.get("WAYMARK_BUILD", "build")
 ONLY = os.environ.get("WAYMARK_ONLY", "").split()
 UNITS = [u for u in sorted(p.stem for p in (ROOT / "tests/unit").glob("test_*.c")) if not ONLY or u in ONLY]
 FUZZERS = [] if ONLY else sorted(p.stem.removeprefix("fuzz_") for p in (ROOT / "tests/fuzz").glob("fuzz_*.c"))

@@ -104,13 +104,17 @@ class Lab:
         self.proxies.append(p)
         return p
 
-    def write(self, name, text):
+    def write_bytes(self, name, data):
+        """As careful programs do it: written beside it, then renamed."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name("." + path.name + ".new")
-        temporary.write_text(text)
+        temporary.write_bytes(data)
         temporary.rename(path)
         return path
+
+    def write(self, name, text):
+        return self.write_bytes(name, text.encode())
 
     def start(self, conf, name="waymark.yaml", env=None, ready=True, wrapper=()):
         self.write(name, conf)
@@ -169,7 +173,20 @@ class Server:
             except ProcessLookupError:
                 pass
             self.process.wait()
+            wait("its roles to be gone", lambda: not self.members())
         self.log_file.close()
+
+    def members(self):
+        """pids of the processes of this server that still exist, whoever their parent is by now."""
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = entry.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == self.process.pid and fields[0] != "Z":
+                found.append(int(entry.parent.name))
+        return found
 
     def role(self, name):
         """pid of the serving role."""

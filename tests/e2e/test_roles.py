@@ -76,7 +76,10 @@ def test_a_health_killed_for_good_goes_on_where_it_was(lab):
     """`fall: 4` at half a second: a role killed between the failures must not start the streak anew each time for ever."""
     server, proxies = serve(lab, check="{tcp: {port: 8080}, interval: 500ms, timeout: 200ms, fall: 4, rise: 2}")
     proxies["sin1"].down()
-    streak = lambda: next(a for _, e, a in server.addresses() if e["name"] == "sin1")
+    def streak():
+        status = server.status()
+        key = next(a["probe"] for p in status["pools"] for e in p["endpoints"] for a in e["addresses"] if e["name"] == "sin1")
+        return next(p for p in status["probes"] if p["key"] == key)
     wait("the first failures", lambda: streak()["failures"] >= 2)
     before = streak()["failures"]
     pid = server.role("health")

@@ -52,11 +52,8 @@ def test_scope_says_how_far_the_answer_holds(lab):
 
 def test_random_clients_inside_a_scope_get_one_region_order(lab):
     """The option's promise: whoever is in ADDRESS/SCOPE may be given the same answer."""
-    server, proxies = serve(lab, geo="  databases: [country.mmdb]",
-                            **{}) if (lab.folder / "country.mmdb").exists() else (None, None)
-    if server is None:
-        (lab.folder / "country.mmdb").write_bytes((ROOT / "tests/fixtures/geo/maxmind-country.mmdb").read_bytes())
-        server, proxies = serve(lab, geo="  databases: [country.mmdb]")
+    lab.write_bytes("geo/country.mmdb", (ROOT / "tests/fixtures/geo/maxmind-24.mmdb").read_bytes())
+    server, proxies = serve(lab, geo="  databases: [geo/country.mmdb]")
     chance = random.Random(20261123)
     seen = {}
     clients = [f"10.{i}.{chance.randrange(256)}.0/24" for i in range(6)]
@@ -183,23 +180,21 @@ def test_ttl_falls_while_a_verdict_is_in_doubt(lab):
 
 
 def test_geo_database_places_clients(lab):
-    (lab.folder / "country.mmdb").write_bytes((ROOT / "tests/fixtures/geo/maxmind-country.mmdb").read_bytes())
-    server, _ = serve(lab, geo="  databases: [country.mmdb]")
+    lab.write_bytes("geo/country.mmdb", (ROOT / "tests/fixtures/geo/maxmind-24.mmdb").read_bytes())
+    server, _ = serve(lab, geo="  databases: [geo/country.mmdb]")
     assert server.ips("www.master.com", subnet="81.2.69.0/24") <= {lab.ip(11), lab.ip(12)}   # GB
     assert server.ips("www.master.com", subnet="216.160.83.0/24") == {lab.ip(21)}            # US
     events = server.events(event="database")
-    assert events and events[0]["to"] == "loaded"
+    assert events and events[0]["to"] == "serving"
 
 
 def test_an_unreadable_database_is_reported_and_the_rest_serves(lab):
-    (lab.folder / "country.mmdb").write_bytes(b"this is no database")
-    server, _ = serve(lab, geo="  databases: [country.mmdb]")
+    lab.write_bytes("geo/country.mmdb", b"this is no database")
+    server, _ = serve(lab, geo="  databases: [geo/country.mmdb]")
     assert server.ips("static.master.com") == {"192.0.2.80"}
     assert server.ips("www.master.com", subnet=NEWYORK) == {lab.ip(21)}  # networks still decide
     failed = wait("the event", lambda: server.events(event="database"))[0]
     assert "country.mmdb" in failed["object"] and failed["level"] in ("warning", "error")
     # and once it is good it is used, without a restart
-    new = lab.folder / "new"
-    new.write_bytes((ROOT / "tests/fixtures/geo/maxmind-country.mmdb").read_bytes())
-    new.rename(lab.folder / "country.mmdb")
+    lab.write_bytes("geo/country.mmdb", (ROOT / "tests/fixtures/geo/maxmind-24.mmdb").read_bytes())
     wait("the database", lambda: server.ips("www.master.com", subnet="216.160.83.0/24") == {lab.ip(21)})
