@@ -169,7 +169,7 @@ static void report_cycle(struct binder *b, uint16_t start)
 	text_puts(&cycle, c->pools[start].name);
 	binder_error(b,
 		binder_position(b, &c->pools[start].fallback_pool, c->pools[start].position),
-		"when_all_down goes in a circle: %s", cycle.data != NULL ? cycle.data : "");
+		"when_all_down is a cycle: %s", cycle.data != NULL ? cycle.data : "");
 	text_free(&cycle);
 }
 

@@ -195,11 +195,11 @@ static void numbers_of_a_pool_fit_together(void **state)
 	run(cases, COUNT(cases));
 }
 
-static void fallbacks_do_not_go_in_circles(void **state)
+static void fallbacks_are_no_cycles(void **state)
 {
 	static const struct verify_case cases[] = {
 		{"pools: {p: {when_all_down: {pool: ^p}, endpoints: {" E(1) "}}}\n",
-			"when_all_down goes in a circle: p → p"},
+			"when_all_down is a cycle: p → p"},
 		{"pools:\n  a: {when_all_down: {pool: b}, endpoints: {" E(
 			 1) "}}\n"
 			    "  b: {when_all_down: {pool: ^c}, endpoints: {" E(
@@ -219,8 +219,8 @@ static void fallbacks_do_not_go_in_circles(void **state)
 										 "{pool: f}, "
 										 "endpoints: {" E(
 											 1) "}}\n",
-			"when_all_down goes in a circle: b → c → d → b\n"
-			"when_all_down goes in a circle: f → g → f"},
+			"when_all_down is a cycle: b → c → d → b\n"
+			"when_all_down is a cycle: f → g → f"},
 	};
 	struct conf *c;
 
@@ -284,7 +284,7 @@ int main(void)
 		cmocka_unit_test(a_check_is_of_one_kind),
 		cmocka_unit_test(a_pipeline_makes_tiers_then_selects_once),
 		cmocka_unit_test(numbers_of_a_pool_fit_together),
-		cmocka_unit_test(fallbacks_do_not_go_in_circles),
+		cmocka_unit_test(fallbacks_are_no_cycles),
 		cmocka_unit_test(all_mistakes_come_in_one_run_in_order),
 	};
 
