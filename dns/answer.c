@@ -174,15 +174,22 @@ static bool at_node(struct walk *w, const struct node *n)
 	return false;
 }
 
-/* A DNAME is in the answer once, however often the chain comes back to it. */
-static bool add_dname(struct walk *w, const struct node *n, const struct rrset *set, unsigned label)
+/* Is the DNAME of this node in the answer? An RRset is there once, however often the chain comes back to it. */
+static bool dname_is_done(const struct walk *w, const struct node *n)
 {
-	struct owner owner = walk_suffix(w, label);
-
 	for (unsigned i = 0; i < w->dnames; i++) {
 		if (w->dname_done[i] == n)
 			return true;
 	}
+	return false;
+}
+
+static bool add_dname(struct walk *w, const struct node *n, const struct rrset *set, unsigned label)
+{
+	struct owner owner = walk_suffix(w, label);
+
+	if (dname_is_done(w, n))
+		return true;
 	w->dname_done[w->dnames++] = n;
 	return reply_add(w->reply, SECTION_ANSWER, set, &owner, 0);
 }
@@ -245,6 +252,8 @@ static bool step(struct walk *w)
 		if (f.kind == FIND_CUT && f.label == 0)
 			return at_node(w, f.node);
 	}
+	if (f.kind == FIND_NODE && w->query->type == TYPE_DNAME && dname_is_done(w, f.node))
+		return false; /* a chain through a DNAME that ends at its owner */
 	switch (f.kind) {
 	case FIND_NODE:
 	case FIND_WILDCARD: return at_node(w, f.node);

@@ -83,7 +83,8 @@ static const char plain[] =
 	"d DNAME target.test.\nd TXT here\n"
 	"near DNAME web2\nx.web2 A 192.0.2.7\n"
 	"_s._tcp SRV 1 2 3 mail\n"
-	"grow DNAME x.grow\n";
+	"grow DNAME x.grow\n"
+	"back DNAME hosts\nx.hosts CNAME back\n";
 
 #define SOA_PLAIN                                                                                  \
 	"NS example.com. 60 IN SOA ns1.example.com. hostmaster.example.com. 7 3600 600 604800 "    \
@@ -179,6 +180,11 @@ static const struct answer_case algorithm[] = {
 		"NOERROR aa\nAN d.example.com. 3600 IN TXT \"here\"\n"},
 	{"DNAME asked for", "d.example.com.", "DNAME",
 		"NOERROR aa\nAN d.example.com. 3600 IN DNAME target.test.\n"},
+	{"a DNAME that its own chain ends at comes once", "x.back.example.com.", "DNAME",
+		"NOERROR aa\nAN back.example.com. 3600 IN DNAME hosts.example.com.\n"
+		"AN x.back.example.com. 3600 IN CNAME x.hosts.example.com.\nAN "
+		"x.hosts.example.com. "
+		"3600 IN CNAME back.example.com.\n"},
 	{"DNAME inside the zone", "x.near.example.com.", "A",
 		"NOERROR aa\nAN near.example.com. 3600 IN DNAME web2.example.com.\n"
 		"AN x.near.example.com. 3600 IN CNAME x.web2.example.com.\nAN x.web2.example.com. "
