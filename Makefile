@@ -47,7 +47,15 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libwaymark.a
 	@echo "  LD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libwaymark.a -lcmocka $(LDLIBS)
 
--include $(OBJECTS:.o=.d) $(TEST_BINS:=.d)
+# programs of bench/: load for the servers, and what parts cost by themselves
+BENCH_BINS := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libwaymark.a
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libwaymark.a $(LDLIBS)
+
+-include $(OBJECTS:.o=.d) $(TEST_BINS:=.d) $(BENCH_BINS:=.d)
 
 # ---- tests -------------------------------------------------------------------------------------
 
@@ -132,7 +140,7 @@ demo:
 
 bench:
 	tools/setup bench
-	$(MAKE) all
+	$(MAKE) all $(BENCH_BINS)
 	bench/run
 
 PREFIX ?= /usr/local
