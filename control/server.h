@@ -48,6 +48,8 @@ void reload_begin(struct server *s);
 /* control/watch.c */
 void watch_run(struct session *session, const struct request *request);
 void watch_pump(struct session *session);
+/* Events wait in the ring: pump again as soon as the socket takes more. */
+bool watch_behind(const struct session *session);
 void watch_end(struct session *session);
 /* control/report.c: new references, NULL without memory */
 json_t *report_status(struct control *c, const struct request *request, struct err *e);

@@ -192,7 +192,7 @@ static void run_lines(struct session *session)
 
 void session_settle(struct session *session)
 {
-	bool reads, done;
+	bool reads, writes, done;
 
 	flush(session);
 	run_lines(session);
@@ -206,8 +206,8 @@ void session_settle(struct session *session)
 	}
 	reads = !session->eof && (session->watching || !is_busy(session));
 	(void)(reads ? event_add(session->read, NULL) : event_del(session->read));
-	(void)(session_unsent(session) > 0 ? event_add(session->write, NULL)
-					   : event_del(session->write));
+	writes = session_unsent(session) > 0 || watch_behind(session);
+	(void)(writes ? event_add(session->write, NULL) : event_del(session->write));
 }
 
 static void on_read(evutil_socket_t fd, short what, void *context)

@@ -52,14 +52,22 @@ static void skip_lost(struct session *session, uint64_t lost)
 	marker(session, "lost", json_integer((json_int_t)lost), session->watch.next);
 }
 
+bool watch_behind(const struct session *session)
+{
+	const struct watch_place *w = &session->watch;
+
+	return session->watching && w->next < w->until &&
+	       w->next < events_next(session->server->control->board);
+}
+
 void watch_pump(struct session *session)
 {
 	const struct board *b = session->server->control->board;
 	struct watch_place *w = &session->watch;
 	struct event e;
 
-	while (session_unsent(session) < WATCH_BUFFER_MAX && w->next < events_next(b) &&
-		w->next < w->until && !session->failed) {
+	while (session_unsent(session) < WATCH_BUFFER_MAX && watch_behind(session) &&
+		!session->failed) {
 		if (w->next < events_oldest(b)) {
 			skip_lost(session, events_oldest(b) - w->next);
 		} else if (!events_read(b, w->next, &e)) {
