@@ -61,11 +61,14 @@ static uint32_t merge_chains(struct load *l, uint32_t a, uint32_t b)
 	return head;
 }
 
+#define RUNS_MAX 33 /* digits of a counter of refs, which have 32 bits */
+
 /* Stable sort by type: runs that are in order already are merged pairwise, like the digits of a
  * binary counter. */
 static uint32_t sort_chain(struct load *l, uint32_t head)
 {
-	uint32_t runs[40] = {0}, sorted = 0;
+	uint32_t runs[RUNS_MAX], sorted = 0;
+	size_t used = 0;
 
 	while (head != 0) {
 		uint32_t run = head, last = head, next;
@@ -76,13 +79,14 @@ static uint32_t sort_chain(struct load *l, uint32_t head)
 			last = next;
 		record(l, last)->next = 0;
 		head = next;
-		for (; runs[i] != 0; i++) {
+		for (; i < used && runs[i] != 0; i++) {
 			run = merge_chains(l, runs[i], run);
 			runs[i] = 0;
 		}
 		runs[i] = run;
+		used = i == used ? used + 1 : used;
 	}
-	for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++)
+	for (size_t i = 0; i < used; i++)
 		sorted = merge_chains(l, runs[i], sorted);
 	return sorted;
 }
@@ -91,17 +95,21 @@ static uint32_t sort_chain(struct load *l, uint32_t head)
 
 struct seen {
 	uint64_t hash;
-	uint32_t ref;
-	uint32_t order;
+	struct log_record *record; /* the log does not move any more */
+	uint32_t order;            /* in the file */
 };
 
-static int by_hash(const void *a, const void *b)
+/* By content, the first in the file first; the hash decides nearly always. */
+static int by_content(const void *a, const void *b)
 {
 	const struct seen *x = a, *y = b;
+	int order;
 
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
+	order = rdata_compare(x->record->type, x->record->rdata, x->record->length,
+		y->record->rdata, y->record->length);
+	return order != 0 ? order : x->order < y->order ? -1 : x->order > y->order;
 }
 
 /* Of an RRset of `count` records that starts at `first`, mark those that repeat another (length
@@ -110,35 +118,30 @@ static int mark_duplicates(struct load *l, uint32_t first, size_t count)
 {
 	struct seen few[16], *seen = count <= 16 ? few : malloc(count * sizeof *seen);
 	uint32_t ref = first;
-	size_t same = 0; /* first of those with the same hash */
+	size_t same = 0; /* the first of those with the same content */
 
 	if (seen == NULL)
 		return load_no_memory(l);
 	for (size_t i = 0; i < count; i++, ref = record(l, ref)->next) {
-		const struct log_record *r = record(l, ref);
+		struct log_record *r = record(l, ref);
 
-		seen[i].hash = rdata_hash(r->type, r->rdata, r->length);
-		seen[i].ref = ref;
-		seen[i].order = (uint32_t)i;
+		seen[i] = (struct seen){rdata_hash(r->type, r->rdata, r->length), r, (uint32_t)i};
 	}
-	qsort(seen, count, sizeof *seen, by_hash);
+	qsort(seen, count, sizeof *seen, by_content);
 	for (size_t i = 1; i < count; i++) {
-		struct log_record *r = record(l, seen[i].ref);
+		struct log_record *r = seen[i].record;
+		const struct log_record *other = seen[same].record;
+		char place[PLACE_MAX];
 
-		if (seen[i].hash != seen[same].hash)
+		if (seen[i].hash != seen[same].hash ||
+			rdata_compare(other->type, r->rdata, r->length, other->rdata,
+				other->length) != 0) {
 			same = i;
-		for (size_t k = same; k < i; k++) { /* nearly always the first one decides */
-			const struct log_record *other = record(l, seen[k].ref);
-			char place[PLACE_MAX];
-
-			if (other->type == 0 || !rdata_equal(r->type, r->rdata, r->length,
-							other->rdata, other->length))
-				continue;
-			load_message(l, SEVERITY_WARNING, r, "repeats the record in %s: dropped",
-				show_place(l, r, other, place));
-			r->type = 0;
-			break;
+			continue;
 		}
+		load_message(l, SEVERITY_WARNING, r, "repeats the record in %s: dropped",
+			show_place(l, r, other, place));
+		r->type = 0;
 	}
 	if (seen != few)
 		free(seen);

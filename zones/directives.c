@@ -125,7 +125,7 @@ static int include_file(struct source *s, const struct token *t, const char *pat
 	inner->file = (uint16_t)file;
 	inner->depth++;
 	rc = s->scan.count == 3 ? directive_name(s, &s->scan.tokens[2], &inner->origin) : 0;
-	scan_file(&inner->scan, fd, ZONE_FILE_MAX, l->files[file].shown, l->report);
+	scan_file(&inner->scan, fd, &l->read_left, l->files[file].shown, l->report);
 	if (rc == 0)
 		rc = load_read(inner);
 	scan_close(&inner->scan);

@@ -130,7 +130,8 @@ static uint32_t ttl_unit(char c)
 	return 0;
 }
 
-int ttl_parse(const struct token *t, uint32_t *out, const char **why)
+/* A time of at most `max` seconds. -1 with *why. */
+static int time_parse(const struct token *t, uint64_t max, uint32_t *out, const char **why)
 {
 	uint64_t total = 0, value = 0;
 	bool digits = false, units = false;
@@ -153,8 +154,9 @@ int ttl_parse(const struct token *t, uint32_t *out, const char **why)
 			digits = false;
 			units = true;
 		}
-		if (value > TTL_MAX_S || total > TTL_MAX_S) {
-			*why = "above 2147483647 seconds";
+		if (total + value > max) {
+			*why = max == TTL_MAX_S ? "above 2147483647 seconds"
+						: "above 4294967295 seconds";
 			return -1;
 		}
 	}
@@ -166,6 +168,11 @@ int ttl_parse(const struct token *t, uint32_t *out, const char **why)
 	return 0;
 }
 
+int ttl_parse(const struct token *t, uint32_t *out, const char **why)
+{
+	return time_parse(t, TTL_MAX_S, out, why);
+}
+
 int field_time(struct fields *f, const char *what)
 {
 	const struct token *t = field_token(f, what);
@@ -175,7 +182,7 @@ int field_time(struct fields *f, const char *what)
 
 	if (t == NULL)
 		return -1;
-	if (ttl_parse(t, &value, &why) < 0)
+	if (time_parse(t, UINT32_MAX, &value, &why) < 0)
 		return field_error(f, t, what, why);
 	room = field_room(f, t, 4);
 	if (room == NULL)

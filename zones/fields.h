@@ -29,7 +29,7 @@ uint8_t *field_room(struct fields *f, const struct token *t, size_t n);
 int field_name(struct fields *f, const char *what);
 /* 0..max, to `octets` (1, 2 or 4) octets of wire. */
 int field_number(struct fields *f, const char *what, uint32_t max, unsigned octets);
-/* A TTL with or without units, to 4 octets. */
+/* A time in seconds of 32 bits, with or without units, to 4 octets: SOA's (RFC 1035, 3.3.13). */
 int field_time(struct fields *f, const char *what);
 /* A character string of at most 255 octets, with its length octet. */
 int field_string(struct fields *f, const char *what);
@@ -38,7 +38,7 @@ int field_hex(struct fields *f, const char *what);
 int field_ipv4(struct fields *f, const char *what);
 int field_ipv6(struct fields *f, const char *what);
 
-/* "3600", "1h30m", "2W". -1 with *why. */
+/* "3600", "1h30m", "2W", of at most TTL_MAX_S. -1 with *why. */
 int ttl_parse(const struct token *t, uint32_t *out, const char **why);
 /* Decimal digits only; -1 when it is no number or above max. */
 int number_parse(const struct token *t, uint64_t max, uint64_t *out);

@@ -168,9 +168,17 @@ static int expand(struct source *s, struct text *out, const struct token *t, uin
 	char shown[TOKEN_SHOWN_MAX];
 
 	for (size_t i = 0; i < t->length;) {
-		char c = t->text[i++];
+		size_t plain = 0, escape;
 
-		if (c == '$') {
+		while (i + plain < t->length && t->text[i + plain] != '$' &&
+			t->text[i + plain] != '\\')
+			plain++;
+		text_add(out, t->text + i, plain);
+		i += plain;
+		if (i == t->length)
+			break;
+		if (t->text[i] == '$') {
+			i++;
 			if (add_dollar(out, t, &i, number) < 0) {
 				scan_error(&s->scan, t,
 					"$GENERATE \"%s\": not $ or ${offset,width,base}, or below "
@@ -180,12 +188,13 @@ static int expand(struct source *s, struct text *out, const struct token *t, uin
 			}
 			continue;
 		}
-		if (c == '\\' && i < t->length) {
-			if (!t->quoted || t->text[i] != '"')
-				text_add(out, &c, 1);
-			c = t->text[i++];
+		escape = t->length - i >= 2 ? 2 : 1; /* kept for the second reading */
+		if (t->quoted && escape == 2 && t->text[i + 1] == '"') {
+			i++;
+			escape = 1;
 		}
-		text_add(out, &c, 1);
+		text_add(out, t->text + i, escape);
+		i += escape;
 	}
 	text_add(out, " ", 1);
 	return 0;
@@ -207,6 +216,12 @@ static int generate(struct source *s, const struct token *t, size_t count, uint6
 			GENERATE_LINE_MAX);
 		goto out;
 	}
+	if (line.length > s->load->generated_left) {
+		scan_error(&s->scan, t, "$GENERATE: the zone's make more than %u octets of records",
+			ZONE_GENERATED_MAX);
+		goto out;
+	}
+	s->load->generated_left -= line.length;
 	scan_memory(&scan, line.data, line.length, s->scan.shown, s->load->report);
 	scan.line = t->line;
 	if (!scan_next(&scan) || scan.count < 2 || scan.blank) {

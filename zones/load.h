@@ -41,6 +41,8 @@ struct load {
 	struct load_file *files;
 	uint16_t file_count, file_capacity;
 	unsigned includes;
+	uint64_t read_left;      /* octets of files that may still be read */
+	uint64_t generated_left; /* octets of text that $GENERATE may still make */
 	/* TTLs of records without one, UINT32_MAX = not known: $TTL, the last one given, the
 	 * SOA's minimum */
 	uint32_t ttl_default, ttl_last, ttl_minimum;

@@ -1,9 +1,18 @@
 #include "zones/log.h"
 
+#include "base/pages.h"
+
 #include <string.h>
 #include <sys/mman.h>
 
 #define LOG_START 4096u /* the first octets stay unused, so that ref 0 means none */
+
+/* Huge pages for what is worth it: a small zone's log would pay for the call only. */
+static void want_huge_pages(void *data, size_t capacity)
+{
+	if (capacity >= PAGES_MIN)
+		(void)madvise(data, capacity, MADV_HUGEPAGE);
+}
 
 static size_t padded(size_t octets)
 {
@@ -20,7 +29,7 @@ int log_open(struct log *log, size_t expected)
 	data = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (data == MAP_FAILED)
 		return -1;
-	(void)madvise(data, capacity, MADV_HUGEPAGE);
+	want_huge_pages(data, capacity);
 	log->data = data;
 	log->capacity = capacity;
 	log->length = 4;
@@ -48,7 +57,7 @@ static int reserve(struct log *log, size_t more)
 	data = mremap(log->data, log->capacity, capacity, MREMAP_MAYMOVE);
 	if (data == MAP_FAILED)
 		return -1;
-	(void)madvise(data, capacity, MADV_HUGEPAGE);
+	want_huge_pages(data, capacity);
 	log->data = data;
 	log->capacity = capacity;
 	return 0;

@@ -3,9 +3,11 @@
 
 #include "conf/conf.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define REGION_KEY "region="
+#define NO_NAME    "no name: letters, digits, -, _ and dots"
 
 static bool is_word(const struct token *t, const char *word)
 {
@@ -34,6 +36,18 @@ static int unknown(struct fields *f, const struct token *t, const char *what,
 		nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
 		nearest != NULL ? "\"?" : "");
 	return -1;
+}
+
+/* Could a configuration give this name? Asked when there is none. */
+static bool is_name(const struct token *t)
+{
+	for (uint32_t i = 0; i < t->length; i++) {
+		unsigned char c = (unsigned char)t->text[i];
+
+		if (!isalnum(c) && c != '-' && c != '_' && c != '.')
+			return false;
+	}
+	return t->length <= CONF_NAME_MAX;
 }
 
 /* The word itself, with a NUL, behind what is written already. */
@@ -69,6 +83,8 @@ static int parse_region(struct load *l, struct fields *f, struct pool_rdata *out
 		if (index == p->region_count)
 			return unknown(f, &t, "region", p->regions, p->region_count);
 		out->region = (uint16_t)index;
+	} else if (!is_name(&t)) {
+		return field_error(f, &t, "region", NO_NAME);
 	}
 	return add_word(f, &t);
 }
@@ -93,6 +109,8 @@ int load_pool(struct load *l, struct fields *f)
 			return unknown(f, t, "pool", p->pools, p->pool_count);
 		out->pool = (uint16_t)index;
 		l->last_pool = (uint16_t)index;
+	} else if (!is_name(t)) {
+		return field_error(f, t, "pool name", NO_NAME);
 	}
 	if (add_word(f, t) < 0 || parse_region(l, f, out) < 0)
 		return -1;

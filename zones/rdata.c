@@ -129,20 +129,20 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
-bool rdata_equal(
+int rdata_compare(
 	uint16_t type, const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length)
 {
 	size_t start, end;
+	int order;
 
 	if (a_length != b_length)
-		return false;
+		return a_length < b_length ? -1 : 1;
 	names_span(type, a, a_length, &start, &end);
-	if (memcmp(a, b, start) != 0 || memcmp(a + end, b + end, a_length - end) != 0)
-		return false;
-	for (size_t i = start; i < end; i++)
-		if (lower(a[i]) != lower(b[i]))
-			return false;
-	return true;
+	order = memcmp(a, b, start);
+	for (size_t i = start; i < end && order == 0; i++)
+		order = (int)lower(a[i]) - (int)lower(b[i]);
+	/* equal so far, so the names of `b` end where those of `a` do */
+	return order != 0 ? order : memcmp(a + end, b + end, a_length - end);
 }
 
 uint64_t rdata_hash(uint16_t type, const uint8_t *rdata, size_t length)

@@ -53,9 +53,9 @@ const char *rrtype_format(uint16_t type, char out[RRTYPE_TEXT_MAX]);
 int rdata_parse(uint16_t type, struct fields *f);
 /* Is this well-formed RDATA of `type`? Unknown types always are. Names are uncompressed. */
 bool rdata_verify(uint16_t type, const uint8_t *rdata, size_t length);
-/* Equal but for the case of names that DNS may compress (RFC 1035), and a hash that is equal
- * then. Both verified. */
-bool rdata_equal(
+/* 0 when equal but for the case of names that DNS may compress (RFC 1035), else an order, any but
+ * always the same; and a hash that is equal then. Both verified. */
+int rdata_compare(
 	uint16_t type, const uint8_t *a, size_t a_length, const uint8_t *b, size_t b_length);
 uint64_t rdata_hash(uint16_t type, const uint8_t *rdata, size_t length);
 /* Presentation form that reads back to the same octets; for malformed RDATA the form of RFC

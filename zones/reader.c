@@ -262,6 +262,8 @@ static int load_all(struct source *s, const char *file, const char *shown, const
 	int rc = -1;
 
 	l->ttl_default = l->ttl_last = l->ttl_minimum = UINT32_MAX;
+	l->read_left = ZONE_FILE_MAX;
+	l->generated_left = ZONE_GENERATED_MAX;
 	if (load_add_file(l, file, shown) < 0 || log_open(&l->log, expected) < 0) {
 		report_add(l->report, SEVERITY_ERROR, shown, 0, 0, "out of memory");
 		goto out;
@@ -307,7 +309,7 @@ int zone_load(int dirfd, const char *file, const char *shown, const char *origin
 			errno == EINVAL ? "it is not a regular file" : strerror(errno));
 		return -1;
 	}
-	scan_file(&s.scan, fd, ZONE_FILE_MAX, shown, report);
+	scan_file(&s.scan, fd, &l.read_left, shown, report);
 	rc = load_all(&s, file, shown, origin, 0, out);
 	scan_close(&s.scan);
 	(void)close(fd);

@@ -8,6 +8,8 @@
  */
 #include "zones/scan.h"
 
+#include "zones/zone.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,7 +65,7 @@ void scan_memory(
 		s->at += 3; /* a byte order mark */
 }
 
-void scan_file(struct scan *s, int fd, uint64_t limit, const char *shown, struct report *report)
+void scan_file(struct scan *s, int fd, uint64_t *limit, const char *shown, struct report *report)
 {
 	start(s, shown, report);
 	s->fd = fd;
@@ -127,6 +129,8 @@ const char *token_show(const struct token *t, char out[TOKEN_SHOWN_MAX])
 
 bool token_is(const struct token *t, const char *word)
 {
+	if (t->length == 0 || ((t->text[0] ^ word[0]) & ~0x20) != 0) /* most words, at once */
+		return false;
 	return strlen(word) == t->length && strncasecmp(t->text, word, t->length) == 0;
 }
 
@@ -186,14 +190,17 @@ static void refill(struct scan *s)
 		s->eof = true;
 		return;
 	}
-	if (s->read == 0 && n >= 3 && memcmp(s->window, "\xef\xbb\xbf", 3) == 0)
-		s->at += 3;
-	s->end += n;
-	s->read += (uint64_t)n;
-	if (s->read > s->limit) {
-		scan_error(s, &at, "file is larger than %llu octets", (unsigned long long)s->limit);
+	if ((uint64_t)n > *s->limit) {
+		scan_error(s, &at, "more text than the %u octets of a zone; the rest was not read",
+			ZONE_FILE_MAX);
 		give_up(s);
+		return;
 	}
+	*s->limit -= (uint64_t)n;
+	if (!s->begun && n >= 3 && memcmp(s->window, "\xef\xbb\xbf", 3) == 0)
+		s->at += 3;
+	s->begun = true;
+	s->end += n;
 }
 
 /* ---- one entry ---- */

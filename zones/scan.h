@@ -32,7 +32,8 @@ struct scan {
 	struct report *report;
 	char *window; /* NULL for text in memory */
 	size_t capacity;
-	uint64_t read, limit; /* octets read of the file, and how many there may be */
+	bool begun;      /* something of the file has been read */
+	uint64_t *limit; /* octets that may still be read, of this file and others */
 	const char *at, *end;
 	bool eof;
 	bool skip_line; /* what is left of this line had a mistake */
@@ -46,8 +47,9 @@ struct scan {
 
 void scan_memory(
 	struct scan *s, const char *text, size_t length, const char *shown, struct report *report);
-/* Reads `fd`, which stays the caller's, up to `limit` octets. */
-void scan_file(struct scan *s, int fd, uint64_t limit, const char *shown, struct report *report);
+/* Reads `fd`, which stays the caller's, up to *limit octets, which are taken off it: files that
+ * include each other share it. */
+void scan_file(struct scan *s, int fd, uint64_t *limit, const char *shown, struct report *report);
 /* The next entry that has at least one token; its tokens are valid until the next call. False at
  * the end. Mistakes are reported and skipped. */
 bool scan_next(struct scan *s);

@@ -158,11 +158,12 @@ struct zone_pools {
 	bool any;
 };
 
-#define ZONE_FILE_MAX      (2u << 30) /* octets of one master file */
-#define ZONE_INCLUDE_DEPTH 8          /* files that include each other */
-#define ZONE_INCLUDES_MAX  1000u      /* $INCLUDE directives carried out for one zone */
-#define ZONE_GENERATE_MAX  65536u     /* steps of one $GENERATE */
-#define ZONE_RRSET_MAX     65000u     /* octets of an RRset's wire: more fits no message */
+#define ZONE_FILE_MAX      (2u << 30)   /* octets of a master file with all that it includes */
+#define ZONE_INCLUDE_DEPTH 8            /* files that include each other */
+#define ZONE_INCLUDES_MAX  1000u        /* $INCLUDE directives carried out for one zone */
+#define ZONE_GENERATE_MAX  65536u       /* steps of one $GENERATE */
+#define ZONE_GENERATED_MAX (256u << 20) /* octets of text that all $GENERATE of a zone make */
+#define ZONE_RRSET_MAX     65000u       /* octets of an RRset's wire: more fits no message */
 
 /*
  * Read a master file: `file` below the folder `dirfd`; `shown` is its path in messages. `origin` is

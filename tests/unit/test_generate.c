@@ -115,12 +115,36 @@ static void the_largest_range_is_accepted(void **state)
 	zone_free(z);
 }
 
+/* 256 MiB of text, so that a short file cannot take the machine's memory. */
+static void what_all_directives_make_is_bounded(void **state)
+{
+	struct text in = {0};
+	struct report report = {0};
+	struct zone *z = NULL;
+
+	(void)state;
+	text_puts(&in, HEAD "$GENERATE 1-4170 h$ 60 EID ");
+	for (unsigned i = 0; i < 16000; i++) /* 64,014 octets of text a step: 266 MB */
+		text_puts(&in, "0123");
+	text_puts(&in, "\n");
+	/* the first fits in what is left, the second does not */
+	text_puts(&in, "$GENERATE 1-65536 j$ 60 A 10.0.0.1\n"
+		       "$GENERATE 1-65536 k$ 60 A 10.0.0.1\n");
+	assert_int_equal(zone_read(in.data, &z, &report), -1);
+	assert_int_equal(report.errors, 1);
+	assert_string_equal(report.items[0].text,
+		"$GENERATE: the zone's make more than 268435456 octets of records");
+	report_free(&report);
+	text_free(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges_and_modifiers_are_expanded),
 		cmocka_unit_test(malformed_directives_are_refused_once),
 		cmocka_unit_test(the_largest_range_is_accepted),
+		cmocka_unit_test(what_all_directives_make_is_bounded),
 	};
 
 	TEST_MAIN(tests);

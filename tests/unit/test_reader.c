@@ -211,6 +211,43 @@ static void without_a_configuration_every_pool_is_accepted_unbound(void **state)
 	zone_free(z);
 }
 
+/* Only names that a configuration could give: others would not print and read back. */
+static void without_a_configuration_pool_names_are_still_names(void **state)
+{
+	static const struct message_case cases[] = {
+		{HEAD "a POOL \"two words\"\n", "pool name \"two words\": no name"},
+		{HEAD "a POOL we;b\n", NULL},
+		{HEAD "a POOL w\\;b\n", "pool name \"w\\;b\": no name"},
+		{HEAD "a POOL \"\"\n", "pool name \"\": empty"},
+		{HEAD "a POOL web region=a:b\n", "region \"a:b\": no name"},
+		{HEAD "a POOL "
+		      "x23456789012345678901234567890123456789012345678901234567890123\n",
+			NULL},
+		{HEAD "a POOL "
+		      "x234567890123456789012345678901234567890123456789012345678901234\n",
+			"pool name "
+			"\"x23456789012345678901234567890123456789012345678901234567890123"
+			"4\": no name"},
+	};
+	const struct zone_pools pools = {.any = true};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct report report = {0};
+		struct zone *z = NULL;
+		int rc = zone_parse(cases[i].text, strlen(cases[i].text), -1, "t", "example.com.",
+			&pools, &z, &report);
+
+		assert_int_equal(rc, cases[i].messages != NULL ? -1 : 0);
+		if (rc == 0)
+			zone_free(z);
+		else if (strncmp(report.items[0].text, cases[i].messages,
+				 strlen(cases[i].messages)) != 0)
+			fail_msg("%s: %s", cases[i].text, report.items[0].text);
+		report_free(&report);
+	}
+}
+
 static void pools_and_regions_are_bound_by_their_places(void **state)
 {
 	struct zone *z = zone_good(HEAD "a 30 POOL mail region=newyork\nb POOL web\n");
@@ -243,6 +280,7 @@ int main(void)
 		cmocka_unit_test(an_origin_that_is_no_name_is_refused),
 		cmocka_unit_test(earlier_errors_in_the_report_do_not_count),
 		cmocka_unit_test(without_a_configuration_every_pool_is_accepted_unbound),
+		cmocka_unit_test(without_a_configuration_pool_names_are_still_names),
 		cmocka_unit_test(pools_and_regions_are_bound_by_their_places),
 	};
 

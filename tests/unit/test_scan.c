@@ -131,6 +131,7 @@ static void entries_may_lie_across_windows(void **state)
 	struct text text = {0}, memory = {0}, file = {0};
 	struct report report = {0};
 	int fd = memfd_create("scan", MFD_CLOEXEC);
+	uint64_t limit = UINT64_MAX;
 	struct scan s;
 
 	(void)state;
@@ -145,7 +146,7 @@ static void entries_may_lie_across_windows(void **state)
 	scan_text(text.data, text.length, &memory);
 	assert_int_equal(write(fd, text.data, text.length), (ssize_t)text.length);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	scan_file(&s, fd, UINT64_MAX, "t", &report);
+	scan_file(&s, fd, &limit, "t", &report);
 	describe(&s, &file);
 	scan_close(&s);
 	assert_int_equal(report.count, 0);
@@ -160,6 +161,7 @@ static void pipe_writer_is_not_needed_for_small_reads(void **state)
 {
 	struct report report = {0};
 	struct text out = {0};
+	uint64_t limit = 10;
 	int ends[2];
 	struct scan s;
 
@@ -171,9 +173,10 @@ static void pipe_writer_is_not_needed_for_small_reads(void **state)
 				 10),
 		10);
 	(void)close(ends[1]);
-	scan_file(&s, ends[0], UINT64_MAX, "t", &report);
+	scan_file(&s, ends[0], &limit, "t", &report);
 	describe(&s, &out);
 	assert_string_equal(out.data, "a@1:1 b@1:3\nc@2:1 d@2:3\n");
+	assert_int_equal(limit, 0);
 	scan_close(&s);
 	(void)close(ends[0]);
 	text_free(&out);
@@ -189,7 +192,7 @@ static char *scan_limited(const struct text *text, uint64_t limit)
 
 	assert_int_equal(write(fd, text->data, text->length), (ssize_t)text->length);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	scan_file(&s, fd, limit, "t", &report);
+	scan_file(&s, fd, &limit, "t", &report);
 	describe(&s, &out);
 	scan_close(&s);
 	report_free(&report);
@@ -205,7 +208,8 @@ static void files_and_entries_are_bounded(void **state)
 	(void)state;
 	text_puts(&text, "a b\n");
 	said = scan_limited(&text, 3);
-	assert_string_equal(said, "! 1:0 file is larger than 3 octets\n");
+	assert_string_equal(said, "! 1:0 more text than the 2147483648 octets of a zone; "
+				  "the rest was not read\n");
 	free(said);
 	text_puts(&text, "word");
 	while (text.length < SCAN_ENTRY_MAX + 10)
@@ -216,6 +220,34 @@ static void files_and_entries_are_bounded(void **state)
 				  "the rest of the file was not read\n");
 	free(said);
 	text_free(&text);
+}
+
+static void files_that_belong_together_share_one_limit(void **state)
+{
+	struct text text = {0}, first = {0};
+	struct report report = {0};
+	int fd = memfd_create("scan", MFD_CLOEXEC);
+	uint64_t limit = 10;
+	struct scan s;
+
+	(void)state;
+	text_puts(&text, "abc de\n");
+	assert_int_equal(write(fd, text.data, text.length), (ssize_t)text.length);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	scan_file(&s, fd, &limit, "t", &report);
+	describe(&s, &first);
+	scan_close(&s);
+	assert_string_equal(first.data, "abc@1:1 de@1:5\n");
+	assert_int_equal(limit, 3);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	scan_file(&s, fd, &limit, "t", &report);
+	assert_false(scan_next(&s));
+	scan_close(&s);
+	assert_int_equal(report.errors, 1);
+	report_free(&report);
+	(void)close(fd);
+	text_free(&text);
+	text_free(&first);
 }
 
 /* An open parenthesis costs a look at the next megabyte, not at the whole file, and only so often. */
@@ -243,10 +275,11 @@ static void a_read_error_is_reported(void **state)
 {
 	struct report report = {0};
 	struct text out = {0};
+	uint64_t limit = UINT64_MAX;
 	struct scan s;
 
 	(void)state;
-	scan_file(&s, -1, UINT64_MAX, "t", &report);
+	scan_file(&s, -1, &limit, "t", &report);
 	describe(&s, &out);
 	assert_string_equal(out.data, "! 1:0 cannot read: Bad file descriptor\n");
 	scan_close(&s);
@@ -281,6 +314,7 @@ int main(void)
 		cmocka_unit_test(entries_may_lie_across_windows),
 		cmocka_unit_test(pipe_writer_is_not_needed_for_small_reads),
 		cmocka_unit_test(files_and_entries_are_bounded),
+		cmocka_unit_test(files_that_belong_together_share_one_limit),
 		cmocka_unit_test(entries_without_an_end_are_given_up_after_some),
 		cmocka_unit_test(a_read_error_is_reported),
 		cmocka_unit_test(tokens_are_shown_cut_and_clean),
