@@ -63,7 +63,8 @@ def test_truncation_and_tcp_retry(lab):
 
 def test_edns_versions_and_options(lab):
     server, _ = serve(lab)
-    q = dns.message.make_query("static.master.com", "A", use_edns=1)
+    q = dns.message.make_query("static.master.com", "A", use_edns=0)
+    q.use_edns(1)
     r = dns.query.udp(q, server.address, port=server.port, timeout=5)
     assert r.rcode() == dns.rcode.BADVERS and r.edns == 0
     q = dns.message.make_query("static.master.com", "A", use_edns=0, options=[dns.edns.GenericOption(65001, b"?")])
