@@ -120,11 +120,11 @@ LINT_FILES = $(wildcard $(FOLDERS:%=%/*.[ch]) tests/unit/*.[ch] tests/fuzz/*.[ch
 .PHONY: lint format
 lint:
 	tools/setup lint
-	clang-format --dry-run -Werror $(LINT_FILES)
+	@clang-format --dry-run -Werror $(LINT_FILES)
 	/usr/bin/python3 tools/lint_rules.py
-	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	@cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 		--suppressions-list=tools/cppcheck.suppress -D_GNU_SOURCE -DWAYMARK_VERSION='""' -I. $(FOLDERS)
-	printf '%s\n' $(SOURCES) | xargs -P 2 -n 4 clang-tidy --quiet -p none -- -std=c11 $(CPPFLAGS)
+	@printf '%s\n' $(SOURCES) | xargs -P 2 -I FILE clang-tidy --quiet -p none FILE -- -std=c11 $(CPPFLAGS)
 	@echo "lint: clean"
 
 format:
