@@ -9,6 +9,7 @@ enum hosts { HOSTS_IN_DOMAIN, HOSTS_OTHERS, HOSTS_ALL };
 
 struct added {
 	const struct node *node[ADDED_MAX];
+	const uint8_t *host[ADDED_MAX]; /* a wildcard's node stands for several */
 	unsigned count;
 };
 
@@ -25,14 +26,16 @@ static int host_offset(uint16_t type)
 	return -1;
 }
 
-static bool remember(struct added *a, const struct node *n)
+static bool remember(struct added *a, const struct node *n, const uint8_t *host)
 {
 	for (unsigned i = 0; i < a->count; i++) {
-		if (a->node[i] == n)
+		if (a->node[i] == n && name_equal(a->host[i], host))
 			return false;
 	}
-	if (a->count < ADDED_MAX)
-		a->node[a->count++] = n;
+	if (a->count < ADDED_MAX) {
+		a->node[a->count] = n;
+		a->host[a->count++] = host;
+	}
 	return true;
 }
 
@@ -74,8 +77,8 @@ static bool add_hosts(struct walk *w, const struct rrset *set, enum hosts which,
 		if (which != HOSTS_ALL && name_is_below(host, cut) != (which == HOSTS_IN_DOMAIN))
 			continue;
 		(void)dname_from_wire(&name, host, NAME_WIRE_MAX);
-		n = zone_find_exact(w->zone, &name);
-		if (n == NULL || !remember(added, n))
+		n = zone_find_host(w->zone, &name);
+		if (n == NULL || !remember(added, n, host))
 			continue;
 		if (!add_addresses(w, n, host))
 			fits = false;

@@ -137,6 +137,17 @@ const struct node *zone_find_exact(const struct zone *z, const struct dname *nam
 	return apex_label <= z->depth ? find_at(z, name, 0, apex_label) : NULL;
 }
 
+const struct node *zone_find_host(const struct zone *z, const struct dname *name)
+{
+	const struct node *n = zone_find_exact(z, name);
+	unsigned label = 0;
+
+	if (n != NULL)
+		return n;
+	n = find_encloser(z, name, (unsigned)name->labels - z->apex_labels, &label);
+	return n->wildcard != 0 ? zone_node(z, n->wildcard) : NULL;
+}
+
 const struct rrset *node_rrset(const struct node *n, uint16_t type)
 {
 	for (size_t i = 0; i < n->rrsets; i++)

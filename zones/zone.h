@@ -102,9 +102,11 @@ struct find {
 /* `name` must be at or below the zone's apex. A name at a cut gives FIND_CUT; the caller asks DS
  * of the parent side with the node it gets. */
 void zone_find(const struct zone *z, const struct dname *name, struct find *out);
-/* The node of exactly this name, glue below cuts too; NULL when there is none. For additional
- * data. `name` as above. */
+/* The node of exactly this name, glue below cuts too; NULL when there is none. `name` as above. */
 const struct node *zone_find_exact(const struct zone *z, const struct dname *name);
+/* The same for the name of a host; one that does not exist has the addresses of the wildcard that
+ * covers it. */
+const struct node *zone_find_host(const struct zone *z, const struct dname *name);
 
 const struct rrset *node_rrset(const struct node *n, uint16_t type); /* NULL when it has none */
 size_t node_rrset_count(const struct node *n);

@@ -364,6 +364,25 @@ void reference_answer(const struct reference *r, const struct ref_name *name, ui
 	}
 }
 
+void reference_host(const struct ref_zone *z, const struct ref_name *host, struct ref_list *to)
+{
+	struct ref_name node = *host, wildcard = {2, {1, '*'}};
+
+	if (!reference_below(host, &z->apex))
+		return;
+	while (!exists(z, &node)) {
+		node = suffix(&node, label_count(&node) - 1);
+		wildcard.length = node.length + 2;
+		if (wildcard.length > LDNS_MAX_DOMAINLEN)
+			continue;
+		memcpy(wildcard.wire + 2, node.wire, node.length);
+	}
+	if (!reference_equal(&node, host))
+		node = wildcard;
+	(void)add_set(to, z, &node, A, host);
+	(void)add_set(to, z, &node, AAAA, host);
+}
+
 void reference_reply_free(struct ref_reply *reply)
 {
 	free(reply->answer.item);

@@ -84,6 +84,8 @@ void reference_read(struct ref_record *out, const ldns_rr *rr);
 /* What a server with these zones has to answer to this question of class IN. */
 void reference_answer(const struct reference *r, const struct ref_name *name, uint16_t type,
 	struct ref_reply *out);
+/* The addresses of a host for the additional section (RFC 1034, 4.3.2, step 6): its own, glue too, or a wildcard's. */
+void reference_host(const struct ref_zone *z, const struct ref_name *host, struct ref_list *to);
 void reference_reply_free(struct ref_reply *reply);
 
 #endif

@@ -83,6 +83,8 @@ static const char plain[] =
 	"d DNAME target.test.\nd TXT here\n"
 	"near DNAME web2\nx.web2 A 192.0.2.7\n"
 	"_s._tcp SRV 1 2 3 mail\n"
+	"far NS ns.far\n*.far A 192.0.2.61\n*.pool A 192.0.2.62\nmx MX 1 x.pool\nmx MX 2 "
+	"y.pool\nmx MX 3 Y.pool\n"
 	"grow DNAME x.grow\n"
 	"back DNAME hosts\nx.hosts CNAME back\n";
 
@@ -153,6 +155,15 @@ static const struct answer_case algorithm[] = {
 		"AR ns.sub.example.com. 3600 IN AAAA 2001:db8::54\nAR ns1.example.com. 3600 IN A "
 		"192.0.2.53\n"
 		"AR ns1.example.com. 3600 IN AAAA 2001:db8::53\n"},
+	{"a wildcard gives glue (NSD and Knot do)", "host.far.example.com.", "A",
+		"NOERROR\nNS far.example.com. 3600 IN NS ns.far.example.com.\n"
+		"AR ns.far.example.com. 3600 IN A 192.0.2.61\n"},
+	{"a wildcard gives each host its address", "mx.example.com.", "MX",
+		"NOERROR aa\nAN mx.example.com. 3600 IN MX 1 x.pool.example.com.\n"
+		"AN mx.example.com. 3600 IN MX 2 y.pool.example.com.\n"
+		"AN mx.example.com. 3600 IN MX 3 y.pool.example.com.\n"
+		"AR x.pool.example.com. 3600 IN A 192.0.2.62\nAR y.pool.example.com. 3600 IN A "
+		"192.0.2.62\n"},
 	{"a referral behind a CNAME", "into.example.com.", "A",
 		"NOERROR aa\nAN into.example.com. 3600 IN CNAME host.sub.example.com.\n"
 		"NS sub.example.com. 3600 IN NS ns.other.\nNS sub.example.com. 3600 IN NS "
