@@ -17,8 +17,9 @@ struct zone_slot {
 };
 
 struct zoneset {
-	uint64_t mask;                              /* slots - 1 */
-	uint64_t lengths[NAME_LABELS_MAX / 64 + 1]; /* bit n: an apex with n labels exists */
+	uint64_t mask;                   /* slots - 1 */
+	bool depth[NAME_LABELS_MAX + 1]; /* [n]: an apex with n labels exists */
+	uint8_t deepest;                 /* the largest of them */
 	size_t count;
 	const struct zone **zones; /* in the order given */
 	struct zone_slot slots[];
@@ -40,7 +41,9 @@ static int insert(struct zoneset *s, const struct zone *z, struct err *e)
 	}
 	s->slots[i].hash = apex.hash[0];
 	s->slots[i].zone = z;
-	s->lengths[apex.labels / 64] |= UINT64_C(1) << (apex.labels % 64);
+	s->depth[apex.labels] = true;
+	if (apex.labels > s->deepest)
+		s->deepest = apex.labels;
 	return 0;
 }
 
@@ -99,28 +102,19 @@ static const struct zone *probe(const struct zoneset *s, const struct dname *nam
 const struct zone *zoneset_find(
 	const struct zoneset *s, const struct dname *name, bool above, uint8_t *label)
 {
-	unsigned most = name->labels;
+	unsigned at = above ? 1 : 0;
 
-	if (above) {
-		if (most == 0)
-			return NULL;
-		most--;
-	}
-	for (unsigned word = most / 64 + 1; word-- > 0;) {
-		uint64_t bits = s->lengths[word];
+	if (name->labels > s->deepest && (unsigned)name->labels - s->deepest > at)
+		at = (unsigned)name->labels - s->deepest;
+	for (; at <= name->labels; at++) {
+		const struct zone *z;
 
-		if (word == most / 64)
-			bits &= ~UINT64_C(0) >> (63 - most % 64);
-		while (bits != 0) {
-			unsigned bit = 63 - (unsigned)__builtin_clzll(bits);
-			unsigned at = (unsigned)name->labels - (word * 64 + bit);
-			const struct zone *z = probe(s, name, at);
-
-			if (z != NULL) {
-				*label = (uint8_t)at;
-				return z;
-			}
-			bits &= ~(UINT64_C(1) << bit);
+		if (!s->depth[name->labels - at])
+			continue;
+		z = probe(s, name, at);
+		if (z != NULL) {
+			*label = (uint8_t)at;
+			return z;
 		}
 	}
 	return NULL;
