@@ -185,8 +185,10 @@ int target_filter(const struct conf *c, const char *pool, const char *endpoint, 
 		first = c->pools[p].first_endpoint;
 		count = c->pools[p].endpoint_count;
 	}
+	if (endpoint[0] == '\0') /* all of them, be it none */
+		return 0;
 	for (size_t i = first; i < first + count; i++) {
-		if (endpoint[0] == '\0' || strcmp(c->endpoints[i].name, endpoint) == 0)
+		if (strcmp(c->endpoints[i].name, endpoint) == 0)
 			return 0;
 	}
 	return unknown_endpoint(c, first, count, endpoint, endpoint, e);
