@@ -383,7 +383,7 @@ static size_t write_query(const struct options *o, uint8_t *out)
 	put_u16(&w, DNS_CLASS_IN);
 	put_u8(&w, 0);
 	put_u16(&w, TYPE_OPT);
-	put_u16(&w, UDP_PAYLOAD_MAX);
+	put_u16(&w, UDP_PAYLOAD_USUAL);
 	put_u32(&w, o->dnssec ? 0x8000u : 0);
 	rdlength = put_space(&w, 2);
 	store_u16(rdlength, 0);
@@ -403,6 +403,7 @@ static size_t write_query(const struct options *o, uint8_t *out)
 
 static int ask(const struct options *o, struct world *w)
 {
+	static const struct conf_secrets no_secrets; /* its client is known: no cookies */
 	_Atomic uint64_t counter[DNS_COUNTER_COUNT] = {0};
 	const struct hostport source = {o->from, SOURCE_PORT};
 	struct responder *r = malloc(sizeof *r);
@@ -418,6 +419,8 @@ static int ask(const struct options *o, struct world *w)
 		(void)err_set(&e, "out of memory for the reply");
 		return say(&e);
 	}
+	if (w->conf != NULL)
+		responder_configure(r, &w->conf->dns, &no_secrets, NULL);
 	r->facts = (struct facts){.data = &w->data, .view = w->view, .now_ms = clock_mono_ms()};
 	length = respond(r, query, write_query(o, query), &source, o->tcp, reply);
 	if (r->notes.unbound)

@@ -211,6 +211,17 @@ static void check_databases(struct check *k)
 	}
 }
 
+/* ---- secrets ---- */
+
+static void check_secrets(struct check *k)
+{
+	struct conf_secrets secrets;
+	struct err e;
+
+	if (conf_secrets_load(k->conf, &secrets, &e) < 0)
+		report_err(&k->report, &e);
+}
+
 /* ---- the verb ---- */
 
 static void print_all(const struct check *k)
@@ -267,6 +278,8 @@ static int run_check(struct check *k)
 		check_folder(k, k->conf->zones.path, &k->conf->zones.position);
 	if (k->conf != NULL && k->zones == NULL)
 		check_databases(k);
+	if (k->conf != NULL)
+		check_secrets(k);
 	report_print(&k->report);
 	if (k->print && k->report.errors == 0)
 		print_all(k);

@@ -135,6 +135,8 @@ _Noreturn void child_main(struct supervisor *s, const struct crew *c, const stru
 		.link = link,
 		.first_row = p->first_row,
 		.row_count = p->row_count,
+		.cookie_seed = &s->cookie_seed,
+		.cookie_secrets = &c->cookie_secrets,
 		.cold = cold};
 	struct keep *keep = calloc(1, sizeof *keep);
 	struct err e;

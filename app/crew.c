@@ -77,6 +77,8 @@ static int crew_open(struct supervisor *s, struct crew *c, struct report *report
 		report_err(report, &e);
 	else
 		(void)folders_open(&c->folders, c->conf, &c->accounts, report);
+	if (conf_secrets_load(c->conf, &c->cookie_secrets, &e) < 0)
+		report_err(report, &e);
 	(void)sockets_plan(&s->sockets, c->conf, &c->sockets, report);
 	/* last: it replaces a stale file, which only a start that will succeed may do */
 	if (report->errors == errors)

@@ -55,6 +55,8 @@ static int supervisor_open(struct supervisor *s, struct err *e)
 	s->slots = slots_new(&s->board);
 	if (s->slots == NULL)
 		return err_set(e, "out of memory for the board's slots");
+	if (getentropy(s->cookie_seed.octets, sizeof s->cookie_seed.octets) < 0)
+		return err_set(e, "getentropy: %s", strerror(errno));
 	s->journal.ring = board_ring(&s->board, ROLE_SUPERVISOR);
 	s->tick_ms = clock_mono_ms() + TICK_MS;
 	return 0;

@@ -67,6 +67,7 @@ struct crew {
 	struct conf *conf; /* shared with crews of the same configuration */
 	struct accounts accounts;
 	struct generation *generation;
+	struct conf_secrets cookie_secrets; /* of this configuration; count 0: none */
 	struct socket_plan sockets;
 	struct folders folders;
 	struct control_socket *control; /* shared likewise */
@@ -105,6 +106,7 @@ struct supervisor {
 	struct crew *serving; /* NULL before the first */
 	struct crew *next;    /* loading; NULL when there is none */
 	uint32_t last_number;
+	struct conf_secret cookie_seed; /* of crews without secrets of their own */
 	struct reload reload;
 	struct report report; /* what the crew that is being made has to say */
 	bool restored;        /* verdicts of the last run are on the board */

@@ -10,7 +10,7 @@
 	X(UDP_QUERIES, "udp_queries", "queries received over UDP")                                 \
 	X(TCP_QUERIES, "tcp_queries", "queries received over TCP")                                 \
 	X(TCP_CONNECTIONS, "tcp_connections", "TCP connections accepted")                          \
-	X(TCP_REFUSED, "tcp_refused", "TCP connections closed because a limit was reached")        \
+	X(TCP_REFUSED, "tcp_refused", "TCP connections closed at once: every place was taken")     \
 	X(ANSWERS_NOERROR, "answers_noerror", "replies with rcode NOERROR")                        \
 	X(ANSWERS_NXDOMAIN, "answers_nxdomain", "replies with rcode NXDOMAIN")                     \
 	X(ANSWERS_SERVFAIL, "answers_servfail", "replies with rcode SERVFAIL")                     \
@@ -23,7 +23,31 @@
 	X(STEERED, "steered", "answers chosen by steering")                                        \
 	X(DEGRADED, "degraded", "steered answers given although no endpoint served")               \
 	X(CHAIN_LIMIT, "chain_limit", "CNAME or DNAME chains cut at the limit")                    \
-	X(SEND_FAILED, "send_failed", "replies the kernel did not take")
+	X(SEND_FAILED, "send_failed", "replies the kernel did not take")                           \
+	X(TCP_CLIENT_LIMIT, "tcp_client_limit",                                                    \
+		"TCP connections closed at once: their client had as many as it may")              \
+	X(TCP_EVICTED, "tcp_evicted", "idle TCP connections closed to make room for others")       \
+	X(TCP_IDLE, "tcp_idle", "TCP connections closed by the idle timeout")                      \
+	X(TCP_SLOW_QUERY, "tcp_slow_query",                                                        \
+		"TCP connections closed by the idle timeout with part of a query received")        \
+	X(TCP_SLOW_READER, "tcp_slow_reader",                                                      \
+		"TCP connections closed by the idle timeout with replies not taken")               \
+	X(TCP_PENDING_LIMIT, "tcp_pending_limit",                                                  \
+		"TCP connections closed because too many octets of replies were not taken")        \
+	X(TCP_QUERY_CUT, "tcp_query_cut",                                                          \
+		"queries over TCP that were too long to be kept, answered from their beginning")   \
+	X(TCP_ACCEPT_FAILED, "tcp_accept_failed",                                                  \
+		"accepting failed for want of descriptors or memory, and was paused")              \
+	X(TCP_DRAINED, "tcp_drained",                                                              \
+		"TCP connections ended because an old generation's time to drain was over")        \
+	X(COOKIES_GOOD, "cookies_good", "queries with a valid server cookie")                      \
+	X(COOKIES_WRONG, "cookies_wrong", "queries with a server cookie that is not valid")        \
+	X(BADCOOKIE, "badcookie", "replies with rcode BADCOOKIE")                                  \
+	X(RATE_WITHHELD, "rate_withheld", "replies withheld by the rate limit")                    \
+	X(RATE_SLIPPED, "rate_slipped",                                                            \
+		"replies sent truncated or as BADCOOKIE because of the rate limit")                \
+	X(RATE_FULL, "rate_full",                                                                  \
+		"networks the rate limit forgot before their time because its table was full")
 
 #define BALANCER_COUNTERS(X)                                                                       \
 	X(ACCEPTED, "accepted", "connections accepted")                                            \

@@ -83,6 +83,10 @@ struct role_start {
 	int wake; /* eventfd: balancer writes on a connect failure, health reads; -1 elsewhere */
 	uint32_t first_row; /* dns, balancer: row_count rows of the sheet are its own */
 	uint32_t row_count; /* dns: udp_count + 1 for TCP; balancer: workers */
+	/* dns: makes the secrets of cookies when the configuration names none; the same for the
+	 * supervisor's whole life. NULL: the role draws its own */
+	const struct conf_secret *cookie_seed;
+	const struct conf_secrets *cookie_secrets; /* dns: configured ones; NULL as if none */
 	bool cold;          /* the first start of this board without saved verdicts */
 };
 

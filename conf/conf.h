@@ -256,8 +256,8 @@ int conf_parse(const char *file, const char *text, size_t length, struct conf **
 	struct report *report);
 void conf_free(struct conf *c);
 
-/* The keys of DNS cookies: those of the file, or of dns.cookies.secret_file, which is read now. None
- * are configured: count is 0. */
+/* The keys of DNS cookies: those of the file, or of dns.cookies.secret_file, which is read now.
+ * None are configured: count is 0. */
 int conf_secrets_load(const struct conf *c, struct conf_secrets *out, struct err *e);
 
 /* The words of the enums, as in the file: for printing, status and logs. */

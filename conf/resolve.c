@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TIMEOUT_DEFAULT_MS 2000u
 
@@ -156,6 +157,20 @@ static void resolve_pool(struct binder *b, uint16_t index)
 	}
 }
 
+/* A server that is not named otherwise goes by the machine's name. */
+static void resolve_nsid(struct binder *b)
+{
+	const struct schema_key *key = schema_find(schema_find(NULL, "dns"), "nsid");
+	char name[CONF_TEXT_MAX + 1] = "";
+	struct err e;
+
+	if (b->conf->dns.nsid != NULL)
+		return;
+	if (gethostname(name, sizeof name - 1) < 0 ||
+		value_parse(&b->values, key, name, &b->conf->dns.nsid, &e) < 0)
+		b->conf->dns.nsid = "";
+}
+
 void resolve_names(struct binder *b)
 {
 	struct conf *c = b->conf;
@@ -174,4 +189,5 @@ void resolve_names(struct binder *b)
 	}
 	for (size_t i = 0; i < c->pool_count; i++)
 		resolve_pool(b, (uint16_t)i);
+	resolve_nsid(b);
 }

@@ -218,3 +218,17 @@ int scalar_word(const struct value_context *v, const struct schema_key *key, con
 	}
 	return unknown_word(key, text, e);
 }
+
+/* YAML 1.1 has eleven spellings of each; one is enough, and no editor disputes it. */
+int scalar_switch(const struct value_context *v, const struct schema_key *key, const char *text,
+	void *field, struct err *e)
+{
+	bool on = strcmp(text, "true") == 0;
+	char shown[VALUE_SHOWN_MAX];
+
+	(void)v;
+	if (!on && strcmp(text, "false") != 0)
+		return err_set(e, "%s is neither true nor false", value_shown(text, shown));
+	scalar_store(field, key->size, on);
+	return 0;
+}

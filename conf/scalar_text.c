@@ -217,6 +217,45 @@ int scalar_host(const struct value_context *v, const struct schema_key *key, con
 	return keep(v, text, field, e);
 }
 
+int scalar_text(const struct value_context *v, const struct schema_key *key, const char *text,
+	void *field, struct err *e)
+{
+	char shown[VALUE_SHOWN_MAX];
+
+	if (check_length(key, text, e) < 0)
+		return -1;
+	for (const char *p = text; *p != '\0'; p++)
+		if ((uint8_t)*p < ' ' || (uint8_t)*p > '~')
+			return err_set(e, "%s has characters other than visible ASCII and blanks",
+				value_shown(text, shown));
+	return keep(v, strcmp(text, SCALAR_NO_TEXT) == 0 ? "" : text, field, e);
+}
+
+/* The secret itself never stands in a message: logs are read by many. */
+int scalar_secret(const struct value_context *v, const struct schema_key *key, const char *text,
+	void *field, struct err *e)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct conf_secret secret = {{0}};
+	size_t length = strlen(text);
+
+	(void)v, (void)key;
+	if (length != 2 * sizeof secret.octets)
+		return err_set(
+			e, "is no secret: write 32 hexadecimal digits, not %zu characters", length);
+	for (size_t i = 0; i < length; i++) {
+		const char *digit = strchr(digits, tolower((unsigned char)text[i]));
+
+		if (digit == NULL)
+			return err_set(e,
+				"is no secret: character %zu of it is no hexadecimal digit", i + 1);
+		secret.octets[i / 2] =
+			(uint8_t)(secret.octets[i / 2] << 4 | (uint8_t)(digit - digits));
+	}
+	memcpy(field, &secret, sizeof secret);
+	return 0;
+}
+
 /* ISO 3166-1 alpha-2 as of 2024, and XK, which databases use for Kosovo. */
 static const char countries[] =
 	"AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ "

@@ -46,6 +46,17 @@ static const struct schema_word unknown_words[] = {
 	{0},
 };
 
+static const struct schema_word cookie_policies[] = {
+	{"ignore", COOKIES_IGNORE, "as if cookies were unknown"},
+	{"answer", COOKIES_ANSWER,
+		"an answer with a cookie; a valid one lifts the rate limit, and above the limit "
+		"others get BADCOOKIE in place of a truncated reply"},
+	{"require", COOKIES_REQUIRE,
+		"over UDP, without a valid server cookie, BADCOOKIE; who sends no cookie at all "
+		"is answered"},
+	{0},
+};
+
 static const struct schema_word log_formats[] = {
 	{"text", LOG_TEXT, "for people"}, {"json", LOG_JSON, "one object a line"}, {0}};
 
@@ -76,6 +87,11 @@ const struct schema_key schema_keys[] = {
 		.at_most = CONF_LISTEN_MAX,
 		.help = "Addresses and ports for DNS, over UDP and TCP. 0.0.0.0 and [::] are "
 			"all addresses of the machine."},
+	{"freebind", VALUE(conf, freebind), .type = TYPE_SWITCH, .fallback = "false",
+		.help = "Listen also on addresses that no interface has yet, as a standby does "
+			"for an address that comes with VRRP, or a host whose network starts "
+			"later. For DNS and balancers. Without it such an address is an error, "
+			"and so is a mistyped one."},
 	{"zones", VALUE(conf, zones.path), .type = TYPE_PATH,
 		.position = offsetof(struct conf, zones.position), .required = true, .min = 1,
 		.max = CONF_PATH_MAX,
@@ -197,9 +213,7 @@ const struct schema_key schema_keys[] = {
 		.help = "What happens when no endpoint serves: a word, or `{pool: NAME}` to "
 			"ask another pool."},
 	{"pools.*.when_all_down.pool", VALUE(conf_pool, fallback_pool), .type = TYPE_POOL,
-		.required = true,
-		.help = "The pool that answers instead; pools may not refer to each other in a "
-			"circle."},
+		.required = true, .help = "The pool that answers instead; no cycles."},
 	{"pools.*.endpoints", .shape = SHAPE_NAMES, .type = TYPE_NAME,
 		.size = sizeof(struct conf_endpoint),
 		.position = offsetof(struct conf_endpoint, position), .required = true,
@@ -249,11 +263,75 @@ const struct schema_key schema_keys[] = {
 	{"balancer.*.proxy_protocol", .unbuilt = true,
 		.help = "Tell endpoints the client's address."},
 
-	{"dns", .shape = SHAPE_MAP, .help = "How DNS behaves; nothing of it can be set yet."},
-	{"dns.cookies", .unbuilt = true, .help = "DNS cookies (RFC 7873)."},
-	{"dns.rate_limit", .unbuilt = true, .help = "Response rate limiting."},
-	{"dns.nsid", .unbuilt = true, .help = "Name server identifier (RFC 5001)."},
-	{"dns.version", .unbuilt = true, .help = "Answer to version.bind."},
+	{"dns", .shape = SHAPE_MAP, .help = "How DNS behaves."},
+	{"dns.tcp", .shape = SHAPE_MAP, .help = "Limits of DNS over TCP."},
+	{"dns.tcp.max_connections", VALUE(conf, dns.tcp.max_connections), .type = TYPE_NUMBER,
+		.fallback = "1024", .min = 1, .max = CONF_DNS_TCP_MAX,
+		.help = "Connections at one time, all clients together. When all are taken, one "
+			"that has been idle for half a second makes room for a new one; else "
+			"the new one is closed."},
+	{"dns.tcp.max_per_client", VALUE(conf, dns.tcp.max_per_client), .type = TYPE_NUMBER,
+		.fallback = "64", .min = 1, .max = CONF_DNS_TCP_MAX,
+		.help = "Connections of one client at one time: of an IPv4 address or an IPv6 "
+			"/64. One more is closed."},
+	{"dns.tcp.idle_timeout", VALUE(conf, dns.tcp.idle_timeout_ms), .type = TYPE_DURATION,
+		.unit_ms = 1, .fallback = "10s", .min = 1000, .max = 600000,
+		.help = "A connection that brings no whole query for this long, or does not take "
+			"its replies within it, is closed. From half of `max_connections` on it "
+			"shrinks, down to a twentieth when all are taken. Clients that ask are "
+			"told the current value (edns-tcp-keepalive)."},
+	{"dns.udp_payload", VALUE(conf, dns.udp_payload), .type = TYPE_NUMBER, .fallback = "1232",
+		.min = 512, .max = 4096,
+		.help = "Octets of the largest reply over UDP, never more than the client takes. "
+			"Above 1232 replies may be fragmented and lost."},
+	{"dns.client_subnet", VALUE(conf, dns.client_subnet), .type = TYPE_SWITCH,
+		.fallback = "true",
+		.help = "Whether steering looks at the client subnet that resolvers send (RFC "
+			"7871). If not, the option is not known here, and the resolver's own "
+			"address counts."},
+	{"dns.nsid", VALUE(conf, dns.nsid), .type = TYPE_TEXT, .min = 1, .max = CONF_TEXT_MAX,
+		.computed = "the machine's host name",
+		.help = "Which server this is: told to who asks for the name server identifier "
+			"(RFC 5001) or for id.server or hostname.bind in class CH."},
+	{"dns.version", VALUE(conf, dns.version), .type = TYPE_TEXT, .fallback = "none", .min = 1,
+		.max = CONF_TEXT_MAX,
+		.help = "Told to who asks for version.server or version.bind in class CH."},
+	{"dns.cookies", .shape = SHAPE_MAP,
+		.help = "DNS cookies (RFC 7873 and 9018): they show that a client receives what "
+			"is sent to its address. Without a secret the server makes its own and "
+			"changes it every day."},
+	{"dns.cookies.policy", VALUE(conf, dns.cookies), .type = TYPE_WORD,
+		.words = cookie_policies, .fallback = "answer",
+		.help = "What a query with a cookie gets."},
+	{"dns.cookies.secret", .shape = SHAPE_LIST, .type = TYPE_SECRET, .in_place = true,
+		MANY(conf, dns.secrets.secret, dns.secrets.count, conf_secret),
+		.at_most = CONF_SECRETS_MAX,
+		.help = "Keys shared by all servers of a zone, of any make. The first one makes "
+			"cookies, all are accepted. To change it: add the new one as the second "
+			"everywhere, then make it the first everywhere, an hour later drop the "
+			"old one."},
+	{"dns.cookies.secret_file", VALUE(conf, dns.secret_file), .type = TYPE_PATH,
+		.position = offsetof(struct conf, dns.secret_file_position), .min = 1,
+		.max = CONF_PATH_MAX,
+		.help = "The same, one a line, in a file of their own; read at the start and at "
+			"each reload."},
+	{"dns.rate_limit", .shape = SHAPE_MAP,
+		.help = "Keeps the server from being used to flood others from a forged address. "
+			"It counts replies over UDP to each /24 of IPv4 and /56 of IPv6; TCP "
+			"and clients with a valid cookie are never limited."},
+	{"dns.rate_limit.per_second", VALUE(conf, dns.per_second), .type = TYPE_NUMBER,
+		.fallback = "0", .min = 0, .max = 100000,
+		.help = "Replies a second to one network, and as many at once. 0: no limit. A "
+			"large resolver asks a few hundred times a second."},
+	{"dns.rate_limit.slip", VALUE(conf, dns.slip), .type = TYPE_NUMBER, .fallback = "2",
+		.min = 0, .max = 10,
+		.help = "One in so many replies above the limit is not withheld but sent empty "
+			"and truncated, so that a real client asks again over TCP. 0: none, 1: "
+			"all."},
+	{"dns.rate_limit.exempt", .shape = SHAPE_LIST, .type = TYPE_PREFIX,
+		MANY(conf, dns.exempt, dns.exempt_count, conf_exempt),
+		.position = offsetof(struct conf_exempt, position), .at_most = CONF_EXEMPT_MAX,
+		.help = "Networks that are never limited."},
 	{"dns.signing", .unbuilt = true, .help = "DNSSEC signing of zones."},
 	{"dns.transfers", .unbuilt = true, .help = "Zone transfers."},
 

@@ -29,6 +29,7 @@ enum schema_shape {
 enum value_type {
 	TYPE_NONE, /* shapes that hold other rows */
 	TYPE_WORD,
+	TYPE_SWITCH,
 	TYPE_NUMBER,
 	TYPE_PERCENT,
 	TYPE_DURATION,
@@ -42,6 +43,8 @@ enum value_type {
 	TYPE_USER,
 	TYPE_URL_PATH,
 	TYPE_HOST,
+	TYPE_TEXT,
+	TYPE_SECRET,
 	TYPE_RULE,
 	TYPE_STATUS,
 	TYPE_REGION,

@@ -64,6 +64,13 @@ static void print_word(
 	value_quote(out, schema_word(key->words, (int)scalar_load(field, key->size)));
 }
 
+static void print_switch(
+	const struct conf *c, const struct schema_key *key, const void *field, struct text *out)
+{
+	(void)c;
+	text_puts(out, scalar_load(field, key->size) != 0 ? "true" : "false");
+}
+
 static void print_string(
 	const struct conf *c, const struct schema_key *key, const void *field, struct text *out)
 {
@@ -72,6 +79,29 @@ static void print_string(
 	(void)c, (void)key;
 	memcpy(&text, field, sizeof text);
 	value_quote(out, text);
+}
+
+static void print_text(
+	const struct conf *c, const struct schema_key *key, const void *field, struct text *out)
+{
+	const char *text;
+
+	(void)c, (void)key;
+	memcpy(&text, field, sizeof text);
+	value_quote(out, *text != '\0' ? text : SCALAR_NO_TEXT);
+}
+
+static void print_secret(
+	const struct conf *c, const struct schema_key *key, const void *field, struct text *out)
+{
+	struct conf_secret secret;
+
+	(void)c, (void)key;
+	memcpy(&secret, field, sizeof secret);
+	text_puts(out, "\"");
+	for (size_t i = 0; i < sizeof secret.octets; i++)
+		text_printf(out, "%02x", secret.octets[i]);
+	text_puts(out, "\"");
 }
 
 static void print_hostport(
@@ -165,6 +195,8 @@ struct value_type_row {
 static const struct value_type_row types[VALUE_TYPES] = {
 	[TYPE_NONE] = {"", "", "", NULL, NULL},
 	[TYPE_WORD] = {"word", "One of the words listed.", NULL, scalar_word, print_word},
+	[TYPE_SWITCH] = {"true or false", "`true` or `false`.", "\"type\": \"boolean\"",
+		scalar_switch, print_switch},
 	[TYPE_NUMBER] = {"number",
 		"A whole number in decimal digits, without leading zeros: `8080`.", NULL,
 		scalar_number, print_number},
@@ -211,6 +243,13 @@ static const struct value_type_row types[VALUE_TYPES] = {
 	[TYPE_HOST] = {"host", "A name or an address, with `:port` if need be: `www.example.com`.",
 		"\"type\": \"string\", \"pattern\": \"^[A-Za-z0-9._:\\\\[\\\\]-]+$\"", scalar_host,
 		print_string},
+	[TYPE_TEXT] = {"text", "Visible ASCII and blanks; `none`: nothing.", JSON_TEXT, scalar_text,
+		print_text},
+	[TYPE_SECRET] = {"secret",
+		"32 hexadecimal digits, in quotes: 16 random octets, such as `openssl rand -hex "
+		"16` prints.",
+		"\"type\": \"string\", \"pattern\": \"^[0-9A-Fa-f]{32}$\"", scalar_secret,
+		print_secret},
 	[TYPE_RULE] = {"rule",
 		"`GB` (ISO 3166-1), `continent:EU` (AF AN AS EU NA OC SA), `default`.",
 		"\"type\": \"string\", \"pattern\": "
@@ -251,7 +290,7 @@ bool value_is_set(const struct schema_key *key, const void *field)
 		return scalar_load(field, key->size) != CONF_NONE;
 	if (key->type == TYPE_ADDRESS)
 		return *(const uint8_t *)field != FAMILY_NONE;
-	if (types[key->type].print != print_string)
+	if (types[key->type].print != print_string && key->type != TYPE_TEXT)
 		return true;
 	memcpy(&text, field, sizeof text);
 	return text != NULL;

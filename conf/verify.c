@@ -214,6 +214,15 @@ static void verify_checks(struct binder *b)
 	}
 }
 
+static void verify_dns(struct binder *b)
+{
+	const struct conf_dns *dns = &b->conf->dns;
+
+	if (dns->secret_file != NULL && dns->secrets.count > 0)
+		binder_error(b, dns->secret_file_position,
+			"dns.cookies takes \"secret\" or \"secret_file\", not both");
+}
+
 void verify_conf(struct binder *b)
 {
 	verify_listeners(b);
@@ -223,4 +232,5 @@ void verify_conf(struct binder *b)
 	verify_checks(b);
 	verify_pools(b);
 	verify_balancer_names(b);
+	verify_dns(b);
 }

@@ -8,7 +8,8 @@
  *     │                        └─ nothing ─▶ NXDOMAIN                                               │
  *     └─────────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * Responses are minimal: no NS beside an answer. What BIND, NSD, Knot and PowerDNS agree on is replayed from recorded cases.
+ * Responses are minimal: no NS beside an answer. What BIND, NSD, Knot and PowerDNS agree on is
+ * replayed from recorded cases.
  */
 #include "dns/answer.h"
 
@@ -42,7 +43,8 @@ void walk_negative(struct walk *w, enum rcode rcode, uint32_t cap_s)
 		reply_truncate(w->reply);
 }
 
-/* The zone for the current name; false when there is none to go on with, and then the reply is complete. */
+/* The zone for the current name; false when there is none to go on with, and then the reply is
+ * complete. */
 static bool find_zone(struct walk *w)
 {
 	const struct dataset *data = w->facts->data;
@@ -66,7 +68,8 @@ static bool find_zone(struct walk *w)
 	return w->zone != NULL;
 }
 
-/* A DS query below a cut of the parent that is not its own, while the child itself is served here: the child's apex answers. */
+/* A DS query below a cut of the parent that is not its own, while the child itself is served here:
+ * the child's apex answers. */
 static void find_again_for_ds(struct walk *w, struct find *f)
 {
 	uint8_t label;
@@ -79,7 +82,8 @@ static void find_again_for_ds(struct walk *w, struct find *f)
 	zone_find(child, w->name, f);
 }
 
-/* Make `target` (wire that lives as long as the reply is written) the current name; `at` is its offset in the reply. */
+/* Make `target` (wire that lives as long as the reply is written) the current name; `at` is its
+ * offset in the reply. */
 static bool go_on(struct walk *w, const uint8_t *target, uint16_t at)
 {
 	struct dname *next;
@@ -115,7 +119,8 @@ static bool follow_cname(struct walk *w, const struct rrset *cname)
 	return go_on(w, target, at);
 }
 
-/* RFC 8482: never everything. A CNAME is given as it is, anything else by a synthesised HINFO (4.2 there). */
+/* RFC 8482: never everything. A CNAME is given as it is, anything else by a synthesised HINFO (4.2
+ * there). */
 static void answer_any(struct walk *w, const struct node *n)
 {
 	static const uint8_t hinfo[] = {7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
@@ -174,7 +179,8 @@ static bool at_node(struct walk *w, const struct node *n)
 	return false;
 }
 
-/* Is the DNAME of this node in the answer? An RRset is there once, however often the chain comes back to it. */
+/* Is the DNAME of this node in the answer? An RRset is there once, however often the chain comes
+ * back to it. */
 static bool dname_is_done(const struct walk *w, const struct node *n)
 {
 	for (unsigned i = 0; i < w->dnames; i++) {

@@ -1,8 +1,9 @@
 /*
  * (query, data, view, client, time, cursor, random) → reply: the algorithm of RFC 1034, 4.3.2.
  *
- * Looks the name up, follows CNAME and DNAME inside the server's zones, adds what belongs into authority and additional
- * sections, and steers POOL names. Pure: no I/O, no clock, no memory of its own; `waymark ask` runs it as well.
+ * Looks the name up, follows CNAME and DNAME inside the server's zones, adds what belongs into
+ * authority and additional sections, and steers POOL names. Pure: no I/O, no clock, no memory of
+ * its own; `waymark ask` runs it as well.
  */
 #ifndef DNS_ANSWER_H
 #define DNS_ANSWER_H
@@ -12,8 +13,8 @@
 #include "dns/query.h"
 #include "dns/reply.h"
 
-/* CNAMEs in one answer, synthesised ones included. Knot's figure; a chain that is longer ends there with NOERROR and
- * the resolver goes on by itself. */
+/* CNAMEs in one answer, synthesised ones included. Knot's figure; a chain that is longer ends there
+ * with NOERROR and the resolver goes on by itself. */
 #define CHAIN_MAX 5u
 
 /* What an answer rests on; nothing of it changes while a batch is answered. */
@@ -21,6 +22,7 @@ struct facts {
 	const struct dataset *data;
 	const struct view *view; /* NULL when there are no pools */
 	uint64_t now_ms;
+	uint32_t now_s; /* real time in seconds since 1970, for cookies */
 };
 
 /* What differs from one answer to the next; the caller's own. */

@@ -1,6 +1,7 @@
 #include "dns/query.h"
 
 #include "base/wire.h"
+#include "dns/cookie.h"
 #include "zones/zone.h"
 
 #define EDNS_DO       0x80u /* of the first octet of the flags */
@@ -45,7 +46,33 @@ static int parse_subnet(struct query *q, const uint8_t *p, size_t length)
 	return 0;
 }
 
-/* The options of an OPT record; unknown ones are ignored (RFC 6891, 6.1.2). */
+/* A cookie; -1 when its size is none of RFC 7873, 5.2.2. Only the first one counts (5.2 there). */
+static int parse_cookie(struct query *q, const uint8_t *data, size_t length)
+{
+	if (!q->rules->cookies || q->cookie_size > 0)
+		return 0;
+	if (!cookie_size_is_sound(length))
+		return -1;
+	q->cookie = data;
+	q->cookie_size = (uint8_t)length;
+	return 0;
+}
+
+static int parse_option(struct query *q, uint16_t code, const uint8_t *data, size_t length)
+{
+	switch (code) {
+	case OPTION_NSID: q->nsid = true; return 0;
+	case OPTION_SUBNET: return q->rules->subnet ? parse_subnet(q, data, length) : 0;
+	case OPTION_COOKIE: return parse_cookie(q, data, length);
+	case OPTION_KEEPALIVE:
+		q->keepalive = true;
+		q->keepalive_wrong = q->keepalive_wrong || length > 0;
+		return 0;
+	default: return 0; /* unknown ones are ignored (RFC 6891, 6.1.2) */
+	}
+}
+
+/* The options of an OPT record. */
 static int parse_options(struct query *q, struct reader *r)
 {
 	while (reader_left(r) > 0) {
@@ -53,14 +80,8 @@ static int parse_options(struct query *q, struct reader *r)
 		uint16_t length = get_u16(r);
 		const uint8_t *data = get_bytes(r, length);
 
-		if (r->failed)
+		if (r->failed || parse_option(q, code, data, length) < 0)
 			return -1;
-		if (code == OPTION_SUBNET && parse_subnet(q, data, length) < 0)
-			return -1;
-		if (code == OPTION_KEEPALIVE) {
-			q->keepalive = true;
-			q->keepalive_wrong = q->keepalive_wrong || length > 0;
-		}
 	}
 	return 0;
 }
@@ -131,11 +152,12 @@ static int parse_opt(struct query *q, const uint8_t *tail, struct reader *rdata,
 	if (q->edns) /* a second one (RFC 6891, 6.1.1) */
 		return -1;
 	q->edns = true;
-	q->keepalive = q->keepalive_wrong = false;
+	q->keepalive = q->keepalive_wrong = q->nsid = false;
 	q->keepalive_ds = 0;
-	q->payload = payload < UDP_PAYLOAD_PLAIN ? UDP_PAYLOAD_PLAIN
-		     : payload > UDP_PAYLOAD_MAX ? UDP_PAYLOAD_MAX
-						 : payload;
+	q->cookie_size = 0;
+	q->payload = payload < UDP_PAYLOAD_PLAIN   ? UDP_PAYLOAD_PLAIN
+		     : payload > q->rules->payload ? q->rules->payload
+						   : payload;
 	*version = tail[5];
 	q->dnssec_ok = (tail[6] & EDNS_DO) != 0;
 	return *version == 0 ? parse_options(q, rdata) : 0;
@@ -190,6 +212,8 @@ static int parse_additionals(struct query *q, struct reader *r, uint8_t *version
 /* What type and class alone decide, once the packet is known to be sound. */
 static enum query_action judge_question(struct query *q)
 {
+	if (q->class == DNS_CLASS_CH && (q->type == TYPE_TXT || q->type == TYPE_ANY))
+		return QUERY_CHAOS;
 	if (q->class != DNS_CLASS_IN)
 		return error(q, RCODE_REFUSED);
 	if (q->type < 128 && q->type != TYPE_OPT && q->type != 0)
@@ -224,14 +248,17 @@ static int parse_question(struct query *q, struct reader *r)
 	return 0;
 }
 
-enum query_action query_parse(struct query *q, const uint8_t *packet, size_t length)
+enum query_action query_parse(
+	struct query *q, const struct query_rules *rules, const uint8_t *packet, size_t length)
 {
 	struct reader r = {packet + DNS_HEADER_SIZE, packet + length, false};
 	uint8_t version = 0;
+	unsigned questions;
 
 	if (length < DNS_HEADER_SIZE || (packet[2] & 0x80) != 0)
 		return QUERY_DROP;
 	q->packet = packet;
+	q->rules = rules;
 	q->id = load_u16(packet);
 	q->flags = load_u16(packet + 2);
 	q->type = q->class = q->question_size = q->rcode = 0;
@@ -239,9 +266,10 @@ enum query_action query_parse(struct query *q, const uint8_t *packet, size_t len
 	q->edns = q->dnssec_ok = q->has_subnet = q->has_tsig = q->transfer = false;
 	if ((q->flags & FLAG_OPCODE) != 0)
 		return error(q, RCODE_NOTIMP);
-	if (load_u16(packet + 4) != 1) /* RFC 9619 */
+	questions = load_u16(packet + 4);
+	if (questions > 1) /* RFC 9619 */
 		return error(q, RCODE_FORMERR);
-	if (parse_question(q, &r) < 0)
+	if (questions == 1 && parse_question(q, &r) < 0)
 		return error(q, RCODE_FORMERR);
 	if (q->type == TYPE_IXFR) /* carries an SOA in its authority section: refused unread */
 		return judge_question(q);
@@ -255,6 +283,8 @@ enum query_action query_parse(struct query *q, const uint8_t *packet, size_t len
 		return error(q, RCODE_FORMERR);
 	if (q->has_tsig)
 		return error(q, RCODE_NOTAUTH);
+	if (questions == 0)
+		return q->edns && q->cookie_size > 0 ? QUERY_COOKIE : error(q, RCODE_FORMERR);
 	return judge_question(q);
 }
 

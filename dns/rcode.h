@@ -6,6 +6,7 @@
 
 #define DNS_HEADER_SIZE 12u
 #define DNS_CLASS_IN    1u
+#define DNS_CLASS_CH    3u
 #define DNS_CLASS_ANY   255u
 
 /* Bits of the header's second word (RFC 1035, 4.1.1; RFC 4035, 3.1.6 for CD). */
@@ -26,19 +27,28 @@
 	X(REFUSED, 5)                                                                              \
 	X(YXDOMAIN, 6)                                                                             \
 	X(NOTAUTH, 9)                                                                              \
-	X(BADVERS, 16)
+	X(BADVERS, 16)                                                                             \
+	X(BADCOOKIE, 23)
 
 #define RCODE_ENUM(name, number) RCODE_##name = number,
 enum rcode { RCODES(RCODE_ENUM) };
 #undef RCODE_ENUM
 
-enum edns_option { OPTION_SUBNET = 8, OPTION_KEEPALIVE = 11, OPTION_EDE = 15 };
+enum edns_option {
+	OPTION_NSID = 3,
+	OPTION_SUBNET = 8,
+	OPTION_COOKIE = 10,
+	OPTION_KEEPALIVE = 11,
+	OPTION_EDE = 15,
+};
 
 /* RFC 8914, 4. */
 enum ede_code {
 	EDE_OTHER = 0,
+	EDE_STALE = 3,
 	EDE_NOT_READY = 14,
 	EDE_NOT_AUTHORITATIVE = 20,
+	EDE_NOT_SUPPORTED = 21,
 	EDE_INVALID_DATA =
 		24, /* "cannot answer with data for a zone it is configured to support" */
 };

@@ -1,10 +1,12 @@
 #include "dns/reply.h"
 
 #include "base/wire.h"
+#include "dns/cookie.h"
 #include "dns/reply_names.h"
 
 #include <string.h>
 
+#define OPTION_HEAD_SIZE  4u  /* code, length */
 #define OPT_SIZE          11u /* root, type, class, TTL, RDLENGTH */
 #define RECORD_HEAD_SIZE  12u /* of zone wire: pointer, type, class, TTL, RDLENGTH */
 #define RECORD_FIXED_SIZE 10u /* the same without the owner */
@@ -13,12 +15,21 @@
 #define KEEPALIVE_SIZE    6u  /* code, length, timeout (RFC 7828, 3.1) */
 
 /* What OPT will take without an extended error, which goes in only when there is room. */
-static size_t opt_size(const struct query *q)
+static size_t opt_size(const struct query *q, const struct reply_options *o)
 {
+	size_t size = OPT_SIZE;
+
 	if (!q->edns)
 		return 0;
-	return OPT_SIZE + (q->has_subnet ? 8u + q->subnet.octets : 0u) +
-	       (q->keepalive ? KEEPALIVE_SIZE : 0u);
+	if (q->nsid && o->nsid_size > 0)
+		size += OPTION_HEAD_SIZE + o->nsid_size;
+	if (q->has_subnet)
+		size += 8u + q->subnet.octets;
+	if (o->cookie != NULL)
+		size += OPTION_HEAD_SIZE + COOKIE_SIZE;
+	if (q->keepalive)
+		size += KEEPALIVE_SIZE;
+	return size;
 }
 
 static size_t tsig_size(const struct query *q)
@@ -29,18 +40,20 @@ static size_t tsig_size(const struct query *q)
 	       TSIG_RDATA_FIXED;
 }
 
-void reply_begin(struct reply *r, const struct query *q, uint8_t *out, size_t size)
+void reply_begin(struct reply *r, const struct query *q, const struct reply_options *options,
+	uint8_t *out, size_t size)
 {
-	size_t head = DNS_HEADER_SIZE + q->question_size;
+	size_t head = DNS_HEADER_SIZE + q->question_size, opt = opt_size(q, options);
 
 	r->base = out;
 	r->limit = out + size;
 	r->at = out + head;
 	r->tsig_size = (uint16_t)tsig_size(q);
-	if (head + opt_size(q) + r->tsig_size > size)
+	if (head + opt + r->tsig_size > size)
 		r->tsig_size = 0;
-	r->end = r->limit - opt_size(q) - r->tsig_size;
+	r->end = r->limit - opt - r->tsig_size;
 	r->query = q;
+	r->options = options;
 	r->count[0] = r->count[1] = r->count[2] = 0;
 	r->rcode = RCODE_NOERROR;
 	r->authoritative = r->truncated = r->compressing = false;
@@ -52,7 +65,8 @@ void reply_begin(struct reply *r, const struct query *q, uint8_t *out, size_t si
 
 /* ---- records ---- */
 
-/* One record of zone wire at `wire`, with compressed names in its RDATA where its type allows that. */
+/* One record of zone wire at `wire`, with compressed names in its RDATA where its type allows that.
+ * */
 static bool put_record(
 	struct reply *r, const uint8_t *wire, struct rdata_names names, struct owner *owner)
 {
@@ -158,7 +172,7 @@ bool reply_add_record(struct reply *r, enum section s, const struct owner *owner
 		return false;
 	}
 	store_u16(r->at, type);
-	store_u16(r->at + 2, DNS_CLASS_IN);
+	store_u16(r->at + 2, r->query->class);
 	store_u32(r->at + 4, ttl_s);
 	store_u16(r->at + 8, (uint16_t)length);
 	memcpy(r->at + RECORD_FIXED_SIZE, rdata, length);
@@ -234,7 +248,8 @@ void reply_truncate(struct reply *r)
 	r->truncated = true;
 }
 
-/* A client subnet goes back as it came, with the scope (RFC 7871, 7.2.1); 0 to a client that sent source 0. */
+/* A client subnet goes back as it came, with the scope (RFC 7871, 7.2.1); 0 to a client that sent
+ * source 0. */
 static uint8_t *put_subnet(uint8_t *p, const struct reply *r)
 {
 	const struct query_subnet *s = &r->query->subnet;
@@ -248,37 +263,62 @@ static uint8_t *put_subnet(uint8_t *p, const struct reply *r)
 	return p + 8 + s->octets;
 }
 
-static void put_opt(struct reply *r, uint8_t *limit)
+static uint8_t *put_option(uint8_t *p, uint16_t code, const void *data, size_t size)
 {
+	store_u16(p, code);
+	store_u16(p + 2, (uint16_t)size);
+	memcpy(p + OPTION_HEAD_SIZE, data, size);
+	return p + OPTION_HEAD_SIZE + size;
+}
+
+/* All that opt_size() has made room for. */
+static uint8_t *put_options(uint8_t *p, const struct reply *r)
+{
+	const struct reply_options *o = r->options;
 	const struct query *q = r->query;
-	static const uint8_t plain[OPT_SIZE] = {
-		0, 0, TYPE_OPT, UDP_PAYLOAD_MAX >> 8, UDP_PAYLOAD_MAX & 255};
-	uint8_t *p = r->at, *options = p + OPT_SIZE;
 
-	memcpy(p, plain, OPT_SIZE); /* version 0, no flags, no options */
-	p[5] = (uint8_t)(r->rcode >> 4);
-	p[7] = q->dnssec_ok ? 0x80 : 0;
+	if (q->nsid && o->nsid_size > 0)
+		p = put_option(p, OPTION_NSID, o->nsid, o->nsid_size);
 	if (q->has_subnet)
-		options = put_subnet(options, r);
+		p = put_subnet(p, r);
+	if (o->cookie != NULL)
+		p = put_option(p, OPTION_COOKIE, o->cookie, COOKIE_SIZE);
 	if (q->keepalive) {
-		store_u16(options, OPTION_KEEPALIVE);
-		store_u16(options + 2, 2);
-		store_u16(options + 4, q->keepalive_ds);
-		options += KEEPALIVE_SIZE;
+		store_u16(p, OPTION_KEEPALIVE);
+		store_u16(p + 2, 2);
+		store_u16(p + 4, q->keepalive_ds);
+		p += KEEPALIVE_SIZE;
 	}
-	if (r->ede_code >= 0) {
-		size_t length = strnlen(r->ede_text, EDE_TEXT_MAX);
+	return p;
+}
 
-		if (6 + length <= (size_t)(limit - options)) {
-			store_u16(options, OPTION_EDE);
-			store_u16(options + 2, (uint16_t)(2 + length));
-			store_u16(options + 4, (uint16_t)r->ede_code);
-			memcpy(options + 6, r->ede_text, length);
-			options += 6 + length;
-		}
-	}
-	store_u16(p + 9, (uint16_t)(options - p - OPT_SIZE));
-	r->at = options;
+/* An extended error (RFC 8914, 2), where there is room. */
+static uint8_t *put_explanation(uint8_t *p, const struct reply *r, const uint8_t *limit)
+{
+	size_t length = strnlen(r->ede_text, EDE_TEXT_MAX);
+
+	if (6 + length > (size_t)(limit - p))
+		return p;
+	store_u16(p, OPTION_EDE);
+	store_u16(p + 2, (uint16_t)(2 + length));
+	store_u16(p + 4, (uint16_t)r->ede_code);
+	memcpy(p + 6, r->ede_text, length);
+	return p + 6 + length;
+}
+
+static void put_opt(struct reply *r, const uint8_t *limit)
+{
+	uint8_t *p = r->at, *end;
+
+	p[0] = 0; /* the root */
+	store_u16(p + 1, TYPE_OPT);
+	store_u16(p + 3, r->options->payload);
+	store_u32(p + 5, (uint32_t)(r->rcode >> 4) << 24 | (r->query->dnssec_ok ? 0x8000u : 0u));
+	end = put_options(p + OPT_SIZE, r);
+	if (r->ede_code >= 0)
+		end = put_explanation(end, r, limit);
+	store_u16(p + 9, (uint16_t)(end - p - OPT_SIZE));
+	r->at = end;
 	r->count[SECTION_ADDITIONAL]++;
 }
 

@@ -10,6 +10,20 @@
 #include "base/clock.h"
 #include "steer/view.h"
 
+/* What cookies are made with. */
+static int take_secrets(struct dns_server *s, struct err *e)
+{
+	const struct role_start *start = s->start;
+
+	if (start->cookie_secrets != NULL && start->cookie_secrets->count > 0)
+		s->cookie_secrets = start->cookie_secrets;
+	if (start->cookie_seed != NULL)
+		s->cookie_seed = *start->cookie_seed;
+	else if (getentropy(s->cookie_seed.octets, sizeof s->cookie_seed.octets) < 0)
+		return err_set(e, "getentropy: %s", strerror(errno));
+	return 0;
+}
+
 int dns_server_init(struct dns_server *s, const struct role_start *start, struct err *e)
 {
 	struct steering *steering;
@@ -19,10 +33,20 @@ int dns_server_init(struct dns_server *s, const struct role_start *start, struct
 	s->board = start->board;
 	s->conf = start->generation->conf;
 	s->ready_by_ms = view_ready_by(s->conf, clock_mono_ms(), start->cold);
+	if (take_secrets(s, e) < 0)
+		return -1;
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->wake < 0)
 		return err_set(e, "eventfd: %s", strerror(errno));
+	if (s->conf->dns.per_second > 0) {
+		s->rate = rate_limit_new(s->conf->dns.per_second);
+		if (s->rate == NULL) {
+			close(s->wake);
+			return err_set(e, "out of memory for the rate limit");
+		}
+	}
 	if (steer_compile(s->conf, &steering, e) < 0) {
+		rate_limit_free(s->rate);
 		close(s->wake);
 		return -1;
 	}
@@ -38,6 +62,7 @@ void dns_server_clear(struct dns_server *s)
 
 	memcpy(&steering, &s->steering, sizeof steering); /* it was ours before it became const */
 	steer_free(steering);
+	rate_limit_free(s->rate);
 	close(s->wake);
 	pthread_mutex_destroy(&s->gate);
 	pthread_cond_destroy(&s->opened);

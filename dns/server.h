@@ -10,6 +10,7 @@
 #include "base/qsbr.h"
 #include "board/generation.h"
 #include "dns/dataset.h"
+#include "dns/rate_limit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,7 +20,10 @@ struct dns_server {
 	struct board *board;
 	const struct conf *conf;
 	const struct steering *steering;
-	uint64_t ready_by_ms; /* from then on every pool counts as ready */
+	const struct conf_secrets *cookie_secrets; /* NULL: those of the day, out of the seed */
+	struct conf_secret cookie_seed;
+	struct rate_limit *rate; /* NULL: no limit */
+	uint64_t ready_by_ms;    /* from then on every pool counts as ready */
 	struct qsbr qsbr;
 	_Atomic(struct dataset *) data; /* loaded inside a batch only, NULL before the first load */
 	_Atomic bool stop;              /* receive nothing more */

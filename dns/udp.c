@@ -22,7 +22,7 @@ struct datagram {
 	struct iovec query_part, reply_part;
 	_Alignas(struct cmsghdr) char control[CONTROL_SIZE];
 	uint8_t query[QUERY_ROOM];
-	uint8_t reply[UDP_PAYLOAD_MAX];
+	uint8_t *reply; /* in `replies` */
 };
 
 struct udp {
@@ -31,6 +31,7 @@ struct udp {
 	bool wildcard; /* replies must say which of our addresses they leave from */
 	struct mmsghdr in[BATCH_MAX], out[BATCH_MAX];
 	struct datagram datagram[BATCH_MAX];
+	uint8_t replies[]; /* BATCH_MAX, each as large as the configuration allows */
 };
 
 static bool is_wildcard(const struct addr *a)
@@ -43,7 +44,8 @@ static bool is_wildcard(const struct addr *a)
 struct udp *udp_new(
 	struct dns_server *s, const struct start_socket *socket, uint32_t row, struct err *e)
 {
-	struct udp *u = calloc(1, sizeof *u);
+	size_t payload = s->conf->dns.udp_payload;
+	struct udp *u = calloc(1, sizeof *u + BATCH_MAX * payload);
 
 	if (u == NULL) {
 		(void)err_set(e, "out of memory for a UDP thread");
@@ -58,6 +60,7 @@ struct udp *udp_new(
 	for (unsigned i = 0; i < BATCH_MAX; i++) {
 		struct datagram *d = &u->datagram[i];
 
+		d->reply = u->replies + i * payload;
 		d->query_part = (struct iovec){d->query, sizeof d->query};
 		u->in[i].msg_hdr.msg_name = &d->peer;
 		u->in[i].msg_hdr.msg_namelen = sizeof d->peer;

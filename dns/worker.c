@@ -1,11 +1,14 @@
 #include "dns/worker.h"
 
+#include "base/clock.h"
 #include "board/beat.h"
 
 #include <stdio.h>
 
 int dns_worker_init(struct dns_worker *w, struct dns_server *s, uint32_t row, struct err *e)
 {
+	static const struct conf_secrets of_the_day = {.count = 1}; /* set when time is known */
+
 	*w = (struct dns_worker){.server = s};
 	if (row >= BOARD_WORKERS_MAX)
 		return err_set(e, "board has %u rows for dns threads, row %u is past them",
@@ -21,6 +24,8 @@ int dns_worker_init(struct dns_worker *w, struct dns_server *s, uint32_t row, st
 		w->view = NULL;
 		return err_set(e, "out of memory for a dns thread");
 	}
+	responder_configure(&w->responder, &s->conf->dns,
+		s->cookie_secrets != NULL ? s->cookie_secrets : &of_the_day, s->rate);
 	return 0;
 }
 
@@ -28,6 +33,20 @@ void dns_worker_clear(struct dns_worker *w)
 {
 	view_free(w->view);
 	responder_clear(&w->responder);
+}
+
+/* Real time for cookies, and the day's secrets. */
+static void keep_time(struct dns_worker *w, uint64_t now_ms)
+{
+	struct responder *r = &w->responder;
+
+	if (w->real_read_ms == 0 || now_ms - w->real_read_ms >= REAL_TIME_MS) {
+		w->real_read_ms = now_ms;
+		w->real_offset_ms = clock_real_ms() - now_ms;
+	}
+	r->facts.now_s = (uint32_t)((now_ms + w->real_offset_ms) / 1000);
+	if (w->server->cookie_secrets == NULL && r->cookies.day != r->facts.now_s / COOKIE_DAY_S)
+		cookie_keys_of_day(&w->server->cookie_seed, r->facts.now_s, &r->cookies);
 }
 
 void dns_worker_enter(struct dns_worker *w, uint64_t now_ms)
@@ -40,6 +59,33 @@ void dns_worker_enter(struct dns_worker *w, uint64_t now_ms)
 	w->responder.facts.data = atomic_load_explicit(&s->data, memory_order_acquire);
 	w->responder.facts.view = w->view;
 	w->responder.facts.now_ms = now_ms;
+	keep_time(w, now_ms);
+}
+
+/* Is it time for another line, after the one at `logged_ms`? */
+static bool may_log(uint64_t logged_ms, uint64_t now_ms)
+{
+	return logged_ms == 0 || now_ms - logged_ms >= REPEAT_LOG_MS;
+}
+
+/* One line for all queries above the rate limit since the last one. */
+static void log_limited(struct dns_worker *w, uint64_t now_ms)
+{
+	struct responder *r = &w->responder;
+	struct prefix network = {.addr = r->limited_last,
+		.length = r->limited_last.family == FAMILY_IPV4 ? RATE_PREFIX_IPV4
+								: RATE_PREFIX_IPV6};
+	char shown[PREFIX_TEXT_MAX], text[256];
+
+	if (!may_log(w->limited_logged_ms, now_ms))
+		return;
+	addr_mask(&network.addr, network.length);
+	(void)snprintf(text, sizeof text,
+		"%u queries above the rate limit of %u replies a second, the last from %s",
+		r->limited, r->conf->per_second, prefix_format(&network, shown));
+	dns_server_event(w->server, EVENT_NOTICE, LEVEL_WARNING, "dns", text);
+	r->limited = 0;
+	w->limited_logged_ms = now_ms;
 }
 
 /* One line for all transfers refused since the last one. */
@@ -47,7 +93,7 @@ static void log_transfers(struct dns_worker *w, uint64_t now_ms)
 {
 	char name[NAME_TEXT_MAX], text[256];
 
-	if (w->transfers_logged_ms != 0 && now_ms - w->transfers_logged_ms < TRANSFER_LOG_MS)
+	if (!may_log(w->transfers_logged_ms, now_ms))
 		return;
 	(void)snprintf(text, sizeof text,
 		"%u zone transfers refused, the last of %.120s: AXFR and IXFR are not served",
@@ -61,6 +107,8 @@ void dns_worker_leave(struct dns_worker *w, uint64_t now_ms)
 {
 	if (w->responder.transfers > 0)
 		log_transfers(w, now_ms);
+	if (w->responder.limited > 0)
+		log_limited(w, now_ms);
 	qsbr_offline(w->reader);
 	beat(&w->row->beat_ms, now_ms);
 }

@@ -12,8 +12,10 @@
 #include "dns/server.h"
 #include "steer/view.h"
 
-/* Refused zone transfers make one line in the log within this time and worker. */
-#define TRANSFER_LOG_MS 10000u
+/* Refused zone transfers make one line in the log within this time and worker, and so does the rate
+ * limit. */
+#define REPEAT_LOG_MS 10000u
+#define REAL_TIME_MS  1000u /* real time is asked for that often: cookies count in seconds */
 
 struct dns_worker {
 	struct dns_server *server;
@@ -21,6 +23,9 @@ struct dns_worker {
 	struct qsbr_reader *reader;
 	struct view *view;
 	uint64_t transfers_logged_ms; /* 0 = never */
+	uint64_t limited_logged_ms;   /* likewise, of the rate limit */
+	uint64_t real_read_ms;        /* when `real_offset_ms` was taken; 0 = never */
+	uint64_t real_offset_ms;      /* from the monotonic clock to real time */
 	struct responder responder;
 };
 
@@ -30,7 +35,7 @@ void dns_worker_clear(struct dns_worker *w);
 
 /* Go online with the current dataset and a view that is no older than the board's last move. */
 void dns_worker_enter(struct dns_worker *w, uint64_t now_ms);
-/* Go offline, note the beat, log what must be logged of `source`'s transfers. */
+/* Go offline, note the beat, log refused transfers and what the rate limit did. */
 void dns_worker_leave(struct dns_worker *w, uint64_t now_ms);
 
 static inline void dns_worker_count(struct dns_worker *w, enum dns_counter c, uint64_t n)

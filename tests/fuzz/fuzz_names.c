@@ -313,6 +313,8 @@ static void read_back(const struct writing *w, const uint8_t *packet, size_t len
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct query_rules rules = {UDP_PAYLOAD_USUAL, true, true};
+	static const struct reply_options options = {.payload = UDP_PAYLOAD_USUAL};
 	static const uint8_t opt[11] = {0, 0, TYPE_OPT, 4, 0xd0};
 	uint8_t packet[DNS_HEADER_SIZE + NAME_WIRE_MAX + 4 + sizeof opt] = {[5] = 1}, *out;
 	struct writing *w = calloc(1, sizeof *w);
@@ -333,11 +335,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	store_u16(packet + length + 2, DNS_CLASS_IN);
 	memcpy(packet + length + 4, opt, sizeof opt);
 	packet[11] = data[1] & 1;
-	CHECK(query_parse(&w->query, packet, length + 4 + (packet[11] ? sizeof opt : 0)) ==
+	CHECK(query_parse(&w->query, &rules, packet, length + 4 + (packet[11] ? sizeof opt : 0)) ==
 		QUERY_ANSWER);
 	out = malloc(room); /* exactly, so that one octet too far is seen */
 	CHECK(out != NULL);
-	reply_begin(&w->reply, &w->query, out, room);
+	reply_begin(&w->reply, &w->query, &options, out, room);
 	/* a step adds two names and at most two records */
 	for (size_t at = 3;
 		at + 3 <= size && w->count + 2 <= STEPS_MAX && w->name_count + 2 <= STEPS_MAX;

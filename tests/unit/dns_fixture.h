@@ -96,7 +96,7 @@ static inline void world_open(struct world *w, const struct dname *broken)
 	assert_int_equal(responder_init(&w->responder, w->conf != NULL ? w->conf->pool_count : 0,
 				 w->counter),
 		0);
-	w->responder.facts = (struct facts){&w->data, w->view, 1000};
+	w->responder.facts = (struct facts){&w->data, w->view, 1000, 1700000000};
 	rng_seed(&w->responder.chance.rng, 1);
 }
 

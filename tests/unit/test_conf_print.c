@@ -96,6 +96,28 @@ static void assert_same_pools(const struct conf *a, const struct conf *b)
 	}
 }
 
+static void assert_same_dns(const struct conf_dns *a, const struct conf_dns *b)
+{
+	assert_int_equal(a->tcp.max_connections, b->tcp.max_connections);
+	assert_int_equal(a->tcp.max_per_client, b->tcp.max_per_client);
+	assert_int_equal(a->tcp.idle_timeout_ms, b->tcp.idle_timeout_ms);
+	assert_int_equal(a->udp_payload, b->udp_payload);
+	assert_int_equal(a->client_subnet, b->client_subnet);
+	assert_string_equal(a->nsid, b->nsid);
+	assert_string_equal(a->version, b->version);
+	assert_int_equal(a->cookies, b->cookies);
+	assert_int_equal(a->secrets.count, b->secrets.count);
+	assert_memory_equal(a->secrets.secret, b->secrets.secret, sizeof a->secrets.secret);
+	assert_same_text(a->secret_file, b->secret_file);
+	assert_int_equal(a->per_second, b->per_second);
+	assert_int_equal(a->slip, b->slip);
+	assert_int_equal(a->exempt_count, b->exempt_count);
+	for (size_t i = 0; i < a->exempt_count; i++) {
+		assert_true(addr_equal(&a->exempt[i].prefix.addr, &b->exempt[i].prefix.addr));
+		assert_int_equal(a->exempt[i].prefix.length, b->exempt[i].prefix.length);
+	}
+}
+
 static void assert_same(const struct conf *a, const struct conf *b)
 {
 	assert_int_equal(a->listen_count, b->listen_count);
@@ -103,7 +125,9 @@ static void assert_same(const struct conf *a, const struct conf *b)
 		assert_true(addr_equal(&a->listens[i].address.addr, &b->listens[i].address.addr));
 		assert_int_equal(a->listens[i].address.port, b->listens[i].address.port);
 	}
+	assert_int_equal(a->freebind, b->freebind);
 	assert_string_equal(a->zones.path, b->zones.path);
+	assert_same_dns(&a->dns, &b->dns);
 	assert_same_regions(a, b);
 	assert_same_checks(a, b);
 	assert_same_pools(a, b);
@@ -174,6 +198,13 @@ static void printed_configurations_load_to_the_same(void **state)
 		"  - {name: b, listen: \"0.0.0.0:80\", pool: p, port: 80, drain_timeout: 0}\n",
 		CONF_HEAD "log: {format: json, level: debug}\nstate: s/\nuser: w\nworkers: 7\n"
 			  "control: {socket: ./c}\n",
+		CONF_HEAD
+		"dns:\n  udp_payload: 512\n  client_subnet: false\n  nsid: none\n  version: \"a b: "
+		"\\\"c\\\\\"\n  cookies: {policy: require, secret: "
+		"[\"000102030405060708090a0b0c0d0e0f\", "
+		"\"FFfeFDfcFBfaF9f8F7f6F5f4F3f2F1f0\"]}\n"
+		"  rate_limit: {per_second: 100000, slip: 0, exempt: [192.0.2.0/24, \"::1\"]}\n",
+		CONF_HEAD "dns: {cookies: {policy: ignore, secret_file: secrets/dns}}\n",
 	};
 
 	(void)state;
@@ -186,6 +217,7 @@ static void printed_configurations_load_to_the_same(void **state)
 static void defaults_are_printed(void **state)
 {
 	static const char expected[] = "listen: [\"127.0.0.1:53\"]\n"
+				       "freebind: false\n"
 				       "zones: zones\n"
 				       "checks:\n"
 				       "  c:\n"
@@ -220,6 +252,20 @@ static void defaults_are_printed(void **state)
 				       "    idle_timeout: 5m\n"
 				       "    drain_timeout: 1h\n"
 				       "    max_connections: 10000\n"
+				       "dns:\n"
+				       "  tcp:\n"
+				       "    max_connections: 1024\n"
+				       "    max_per_client: 64\n"
+				       "    idle_timeout: 10s\n"
+				       "  udp_payload: 1232\n"
+				       "  client_subnet: true\n"
+				       "  nsid: ns1\n"
+				       "  version: none\n"
+				       "  cookies:\n"
+				       "    policy: answer\n"
+				       "  rate_limit:\n"
+				       "    per_second: 0\n"
+				       "    slip: 2\n"
 				       "control:\n"
 				       "  socket: /run/waymark/control.sock\n"
 				       "workers: 3\n"
@@ -231,7 +277,8 @@ static void defaults_are_printed(void **state)
 		conf_good("checks: {c: {http: {port: 80}}}\n"
 			  "pools: {p: {endpoints: {e: {address: 192.0.2.1}}}}\n"
 			  "balancer: [{name: b, listen: 127.0.0.1:80, pool: p, port: 8080}]\n"
-			  "workers: 3\n");
+			  "workers: 3\n"
+			  "dns: {nsid: ns1}\n");
 	struct text printed = {0};
 
 	(void)state;

@@ -10,6 +10,8 @@
 #define A_IN "0001 0001 "
 #define OPT  "00 0029 04d0 00000000 " /* root, OPT, 1232, version 0 */
 
+static const struct query_rules rules = {UDP_PAYLOAD_USUAL, true, true};
+
 static size_t unhex(const char *text, uint8_t *out)
 {
 	size_t n = 0;
@@ -45,6 +47,18 @@ static const struct packet_case packets[] = {
 		RCODE_NOTIMP},
 	{"opcode 15 without a body", "1234 7800 0000 0000 0000 0000", QUERY_ERROR, RCODE_NOTIMP},
 	{"no question (RFC 9619)", "1234 0100 0000 0000 0000 0000", QUERY_ERROR, RCODE_FORMERR},
+	{"no question but EDNS", "1234 0100 0000 0000 0000 0001 " OPT "0000", QUERY_ERROR,
+		RCODE_FORMERR},
+	{"no question but a cookie (RFC 7873, 5.4)",
+		"1234 0100 0000 0000 0000 0001 " OPT "000c 000a 0008 0102030405060708",
+		QUERY_COOKIE, 0},
+	{"no question, a cookie and an answer",
+		"1234 0100 0000 0001 0000 0001 00 0001 0001 00000000 0004 01020304 " OPT
+		"000c 000a 0008 0102030405060708",
+		QUERY_ERROR, RCODE_FORMERR},
+	{"no question, a cookie and garbage",
+		"1234 0100 0000 0000 0000 0001 " OPT "000c 000a 0008 0102030405060708 00",
+		QUERY_ERROR, RCODE_FORMERR},
 	{"two questions (RFC 9619)", "1234 0100 0002 0000 0000 0000 " Q A_IN Q A_IN, QUERY_ERROR,
 		RCODE_FORMERR},
 	{"question missing", HEAD, QUERY_ERROR, RCODE_FORMERR},
@@ -67,6 +81,11 @@ static const struct packet_case packets[] = {
 	{"EDNS", WITH Q A_IN OPT "0000", QUERY_ANSWER, 0},
 	{"EDNS with an unknown option", WITH Q A_IN OPT "0006 fde9 0002 abcd", QUERY_ANSWER, 0},
 	{"EDNS with unknown flags", WITH Q A_IN "00 0029 04d0 00007fff 0000", QUERY_ANSWER, 0},
+	{"NSID", WITH Q A_IN OPT "0004 0003 0000", QUERY_ANSWER, 0},
+	{"NSID with content, which is ignored (RFC 5001, 2.1)", WITH Q A_IN OPT "0005 0003 0001 aa",
+		QUERY_ANSWER, 0},
+	{"padding, which is ignored on cleartext (RFC 7830)",
+		WITH Q A_IN OPT "0008 000c 0004 00000000", QUERY_ANSWER, 0},
 	{"EDNS option cut short", WITH Q A_IN OPT "0005 fde9 0002 ab", QUERY_ERROR, RCODE_FORMERR},
 	{"EDNS option header cut short", WITH Q A_IN OPT "0003 fde9 00", QUERY_ERROR,
 		RCODE_FORMERR},
@@ -78,13 +97,17 @@ static const struct packet_case packets[] = {
 		"1234 0100 0001 0000 0000 0002 " Q A_IN OPT "0000 " OPT "0000", QUERY_ERROR,
 		RCODE_FORMERR},
 	{"OPT with a name", WITH Q A_IN "c00c 0029 04d0 00000000 0000", QUERY_ERROR, RCODE_FORMERR},
-	{"class CH", HEAD Q "0010 0003", QUERY_ERROR, RCODE_REFUSED},
+	{"TXT in class CH", HEAD Q "0010 0003", QUERY_CHAOS, 0},
+	{"ANY in class CH", HEAD Q "00ff 0003", QUERY_CHAOS, 0},
+	{"A in class CH", HEAD Q "0001 0003", QUERY_ERROR, RCODE_REFUSED},
+	{"AXFR in class CH", HEAD Q "00fc 0003", QUERY_ERROR, RCODE_REFUSED},
+	{"class HS", HEAD Q "0010 0004", QUERY_ERROR, RCODE_REFUSED},
 	{"class ANY", HEAD Q "0001 00ff", QUERY_ERROR, RCODE_REFUSED},
 	{"class 0", HEAD Q "0001 0000", QUERY_ERROR, RCODE_REFUSED},
 	{"AXFR", HEAD Q "00fc 0001", QUERY_ERROR, RCODE_REFUSED},
 	{"IXFR with its SOA",
 		"1234 0100 0001 0000 0001 0000 " Q "00fb 0001 c00c 0006 0001 00000000 0016 00 00 "
-						   "0000000100000000000000000000000000000000",
+		"0000000100000000000000000000000000000000",
 		QUERY_ERROR, RCODE_REFUSED},
 	{"type ANY", HEAD Q "00ff 0001", QUERY_ANSWER, 0},
 	{"type 0", HEAD Q "0000 0001", QUERY_ERROR, RCODE_FORMERR},
@@ -130,7 +153,7 @@ static void packets_are_judged_as_the_rfcs_say(void **state)
 
 		memcpy(exact, packet, length);
 		exact = realloc(exact, length > 0 ? length : 1);
-		action = query_parse(q, exact, length);
+		action = query_parse(q, &rules, exact, length);
 		if (action != packets[i].action ||
 			(action == QUERY_ERROR && q->rcode != packets[i].rcode))
 			fail_msg("%s: action %d, rcode %u", packets[i].what, (int)action, q->rcode);
@@ -138,6 +161,71 @@ static void packets_are_judged_as_the_rfcs_say(void **state)
 	}
 	free(q);
 	free(packet);
+}
+
+/* A cookie of so many octets: RFC 7873, 5.2.2. */
+static void cookies_of_a_wrong_size_are_errors(void **state)
+{
+	uint8_t packet[256];
+	struct query *q = malloc(sizeof *q);
+
+	(void)state;
+	assert_non_null(q);
+	for (unsigned size = 0; size <= 48; size++) {
+		bool sound = size == 8 || (size >= 16 && size <= 40);
+		size_t length = unhex(WITH Q A_IN OPT "0000 000a 0000", packet), at = length;
+		enum query_action action;
+
+		memset(packet + at, 0x5a, size);
+		packet[at - 5] = (uint8_t)(4 + size);
+		packet[at - 1] = (uint8_t)size;
+		action = query_parse(q, &rules, packet, length + size);
+		assert_int_equal(action, sound ? QUERY_ANSWER : QUERY_ERROR);
+		assert_int_equal(q->rcode, sound ? RCODE_NOERROR : RCODE_FORMERR);
+		assert_int_equal(q->cookie_size, sound ? size : 0);
+		if (sound)
+			assert_ptr_equal(q->cookie, packet + at);
+	}
+	free(q);
+}
+
+static void the_first_of_two_cookies_counts(void **state)
+{
+	uint8_t packet[256];
+	struct query *q = malloc(sizeof *q);
+	size_t length =
+		unhex(WITH Q A_IN OPT "0013 000a 0008 1111111111111111 000a 0003 222222", packet);
+
+	(void)state;
+	assert_non_null(q);
+	assert_int_equal(query_parse(q, &rules, packet, length), QUERY_ANSWER);
+	assert_int_equal(q->cookie_size, 8);
+	assert_int_equal(q->cookie[0], 0x11);
+	free(q);
+}
+
+/* Rules: what is not heeded is as good as unknown, even when it is malformed. */
+static void what_the_rules_leave_out_is_ignored(void **state)
+{
+	static const struct query_rules neither = {4096, false, false};
+	uint8_t packet[256];
+	struct query *q = malloc(sizeof *q);
+	size_t length = unhex(WITH Q A_IN "00 0029 ffff 00000000 000f 0008 0004 00630000 "
+					  "000a 0003 222222",
+		packet);
+
+	(void)state;
+	assert_non_null(q);
+	assert_int_equal(query_parse(q, &rules, packet, length), QUERY_ERROR);
+	assert_int_equal(query_parse(q, &neither, packet, length), QUERY_ANSWER);
+	assert_false(q->has_subnet);
+	assert_int_equal(q->cookie_size, 0);
+	assert_int_equal(q->payload, 4096);
+	length = unhex(
+		"1234 0100 0000 0000 0000 0001 " OPT "000c 000a 0008 0102030405060708", packet);
+	assert_int_equal(query_parse(q, &neither, packet, length), QUERY_ERROR);
+	assert_int_equal(q->rcode, RCODE_FORMERR);
+	free(q);
 }
 
 /* The client-subnet option, RFC 7871, 6. */
@@ -184,7 +272,7 @@ static void client_subnets_are_read_strictly(void **state)
 		packet[length - 5] = (uint8_t)(4 + size);
 		packet[length - 1] = (uint8_t)size;
 		memcpy(packet + length, option, size);
-		action = query_parse(q, packet, length + size);
+		action = query_parse(q, &rules, packet, length + size);
 		if ((action == QUERY_ANSWER) != subnets[i].good ||
 			(!subnets[i].good && q->rcode != RCODE_FORMERR))
 			fail_msg("%s: action %d, rcode %u", subnets[i].what, (int)action, q->rcode);
@@ -207,7 +295,7 @@ static void two_client_subnets_are_malformed(void **state)
 		unhex(WITH Q A_IN OPT "0010 0008 0004 0001 00 00 0008 0004 0001 00 00", packet);
 
 	(void)state;
-	assert_int_equal(query_parse(q, packet, length), QUERY_ERROR);
+	assert_int_equal(query_parse(q, &rules, packet, length), QUERY_ERROR);
 	assert_int_equal(q->rcode, RCODE_FORMERR);
 	free(q);
 }
@@ -222,7 +310,7 @@ static void fields_of_a_sound_query_are_kept(void **state)
 	static const uint8_t lower[] = {1, 'a', 3, 'b', 'c', 'd', 0};
 
 	(void)state;
-	assert_int_equal(query_parse(q, packet, length), QUERY_ANSWER);
+	assert_int_equal(query_parse(q, &rules, packet, length), QUERY_ANSWER);
 	assert_int_equal(q->id, 0xbeef);
 	assert_int_equal(q->type, TYPE_AAAA);
 	assert_int_equal(q->class, 1);
@@ -250,10 +338,10 @@ static void payload_is_kept_between_512_and_1232(void **state)
 
 		packet[length - 8] = (uint8_t)(cases[i].offered >> 8);
 		packet[length - 7] = (uint8_t)cases[i].offered;
-		assert_int_equal(query_parse(q, packet, length), QUERY_ANSWER);
+		assert_int_equal(query_parse(q, &rules, packet, length), QUERY_ANSWER);
 		assert_int_equal(q->payload, cases[i].used);
 	}
-	assert_int_equal(query_parse(q, packet, unhex(HEAD Q A_IN, packet)), QUERY_ANSWER);
+	assert_int_equal(query_parse(q, &rules, packet, unhex(HEAD Q A_IN, packet)), QUERY_ANSWER);
 	assert_int_equal(q->payload, 512);
 	free(q);
 }
@@ -274,10 +362,10 @@ static void every_prefix_of_a_packet_is_survived(void **state)
 
 		memcpy(exact, packet, cut);
 		exact = realloc(exact, cut > 0 ? cut : 1);
-		assert_int_not_equal(query_parse(q, exact, cut), QUERY_ANSWER);
+		assert_int_not_equal(query_parse(q, &rules, exact, cut), QUERY_ANSWER);
 		free(exact);
 	}
-	assert_int_equal(query_parse(q, packet, length), QUERY_ERROR);
+	assert_int_equal(query_parse(q, &rules, packet, length), QUERY_ERROR);
 	assert_int_equal(q->rcode, RCODE_NOTAUTH);
 	free(q);
 }
@@ -286,6 +374,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_judged_as_the_rfcs_say),
+		cmocka_unit_test(cookies_of_a_wrong_size_are_errors),
+		cmocka_unit_test(the_first_of_two_cookies_counts),
+		cmocka_unit_test(what_the_rules_leave_out_is_ignored),
 		cmocka_unit_test(client_subnets_are_read_strictly),
 		cmocka_unit_test(two_client_subnets_are_malformed),
 		cmocka_unit_test(fields_of_a_sound_query_are_kept),
