@@ -283,11 +283,29 @@ static bool may_stop(const struct supervisor *s, enum role r)
 	return false;
 }
 
+void generations_dns_released(struct supervisor *s, struct crew *c)
+{
+	c->dns_released = true;
+	sockets_release_role(&s->sockets, &c->sockets, ROLE_DNS);
+}
+
+/* Does an old dns still receive? */
+static bool dns_lingers(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->crew_count; i++) {
+		const struct crew *c = s->crews[i];
+
+		if (is_old(s, c) && c->process[ROLE_DNS].pid != 0 && !c->dns_released)
+			return true;
+	}
+	return false;
+}
+
 /*
- * When are sockets given back, so that those of an address no longer configured close? A balancer
- * accepts what is queued on its listeners and closes them when it is told to stop, long before its
- * connections end. A dns holds its sockets until it ends: were they given back earlier, a reload
- * that wants the address again would find it in use.
+ * When are sockets given back, so that those of an address no longer configured close? Both dns and
+ * balancer take what is queued on their listeners and close them when they are told to stop, long
+ * before their connections end. A dns says when it has; were its sockets given back earlier, a
+ * reload that wants the address again would find it in use.
  */
 static void release_rules(struct supervisor *s, struct crew *c, uint64_t now_ms)
 {
@@ -327,7 +345,7 @@ static void old_rules(struct supervisor *s, struct crew *c, uint64_t now_ms)
 static void reload_check(struct supervisor *s, uint64_t now_ms)
 {
 	const struct crew *c = s->serving;
-	bool done = !alive_elsewhere(s, c, ROLE_DNS) || now_ms - s->reload.switched_ms >= SETTLE_MS;
+	bool done = !dns_lingers(s) || now_ms - s->reload.switched_ms >= SETTLE_MS;
 
 	if (s->reload.switched_ms == 0)
 		return;

@@ -215,6 +215,10 @@ static void handle_message(
 		if (p->reason[0] == '\0')
 			(void)snprintf(p->reason, sizeof p->reason, "stopped");
 		break;
+	case LINK_RELEASED:
+		if (p->role == ROLE_DNS && p->state == ROLE_DRAINING)
+			generations_dns_released(s, c);
+		break;
 	case LINK_RELOAD:
 		/* one that was told to stop has told its caller to ask again */
 		if (p->role == ROLE_CONTROL && p->state == ROLE_SERVING && !s->stopping) {

@@ -29,10 +29,10 @@
 #define READY_DEADLINE_MS 300000u              /* for loading zones and databases */
 #define STOP_MS           2000u                /* stop in order; killed after it */
 #define STOP_GRACE_MS     500u   /* on top of what a role bounds itself, before it is killed */
-#define DNS_DRAIN_MS      15000u /* an old dns leaves when its TCP connections are idle (10 s) */
+#define DNS_DRAIN_MS      15000u /* an old dns ends its TCP connections within 10 s */
 #define CLOSE_MS          10000u /* over which a balancer spreads the closing of what is left */
 #define RELEASE_MS        500u   /* from STOP until an old balancer's listeners are given back */
-#define SETTLE_MS         300u   /* an old dns answers no more over UDP by then */
+#define SETTLE_MS         1000u  /* `reload` waits so long for an old dns to stop receiving */
 #define STOP_ALL_MS       10000u /* whatever happens, the supervisor ends within this */
 #define TICK_MS           1000u
 #define REASON_MAX        256u /* octets with the NUL, as much as an event has */
@@ -74,6 +74,7 @@ struct crew {
 	int wake;
 	uint64_t release_ms; /* when the balancer's listeners are given back; 0 = not yet due */
 	bool released;       /* they are */
+	bool dns_released;   /* its dns is told to stop and has closed its listening sockets */
 	struct process process[ROLE_COUNT]; /* [ROLE_SUPERVISOR] is not used */
 };
 
@@ -166,6 +167,8 @@ int generations_start(struct supervisor *s);
 void generations_reload(struct supervisor *s, const char *why, bool keep_conf);
 /* Move everything on that can be moved on. */
 void generations_step(struct supervisor *s);
+/* The old dns of `c` answers nobody new any more. */
+void generations_dns_released(struct supervisor *s, struct crew *c);
 /* Is a control process serving (so that events are logged)? */
 bool generations_control_serves(const struct supervisor *s);
 

@@ -1,7 +1,7 @@
 /*
  * The supervisor's link to a role: one SOCK_SEQPACKET pair, one message a packet.
  *
- *   role → supervisor   READY, FAILED text, STOPPED; from control also RELOAD
+ *   role → supervisor   READY, FAILED text, STOPPED; from dns also RELEASED, from control RELOAD
  *   supervisor → role   GO, STOP; to control also RELOADED value text
  *
  * End of file at the role's side means that the supervisor is gone: stop in order within 2 s.
@@ -20,6 +20,7 @@ enum link_type {
 	LINK_STOP,      /* drain, then STOPPED */
 	LINK_STOPPED,   /* the last message of a role that stops in order */
 	LINK_RELOAD,    /* control asks for a new generation */
+	LINK_RELEASED,  /* a dns that drains has closed its listening sockets */
 	LINK_RELOADED,  /* value 0: the new generation serves; 1: refused; text has the messages */
 };
 

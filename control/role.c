@@ -200,6 +200,7 @@ static void on_message(struct control *c, const struct link_message *m)
 	case LINK_READY:
 	case LINK_FAILED:
 	case LINK_STOPPED:
+	case LINK_RELEASED:
 	case LINK_RELOAD: return; /* not for a role */
 	}
 }

@@ -1,11 +1,12 @@
 /*
  * The main thread of the dns role: starts the others, talks to the supervisor, ends in order.
  *
- *   loading ── loader is ready: READY ──▶ parked ── GO ──▶ serving ── STOP, or end of the link ──▶ leaving ──▶ STOPPED
+ *   loading ─ loader is ready: READY ─▶ parked ─ GO ─▶ serving ─ STOP, end of the link ─▶ leaving
+ *   leaving: sockets closed: RELEASED; connections done, or the end of the wait: STOPPED
  *
- * UDP threads leave within their receive timeout, TCP when its connections are done or at the end of the wait. All
- * threads are made before READY, so that nothing can fail after GO. Signals belong to the main thread; the others
- * block them all.
+ * UDP threads leave within their receive timeout, TCP when its connections are done or at the end
+ * of the wait. All threads are made before READY, so that nothing can fail after GO. Signals belong
+ * to the main thread; the others block them all.
  */
 #include "dns/role.h"
 
@@ -44,6 +45,7 @@ struct crew {
 	size_t threads;        /* started */
 	_Atomic size_t running;
 	bool ready_sent, leaving;
+	bool released; /* the supervisor knows that no socket is open here any more */
 };
 
 static void *thread_main(void *arg)
@@ -146,7 +148,7 @@ static void hear(struct crew *c)
 		if (m->type == LINK_GO && !c->leaving)
 			dns_server_go(&c->server);
 		if (m->type == LINK_STOP)
-			leave(c, TCP_IDLE_MS);
+			leave(c, TCP_DRAIN_MS);
 	}
 	if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
 		leave(c, ORPHAN_MS);
@@ -171,6 +173,16 @@ static bool is_done(struct crew *c)
 	return leave_ms != 0 && clock_mono_ms() >= leave_ms + STRAGGLER_MS;
 }
 
+/* Once all listening sockets are closed the supervisor may close its own, and so give an address
+ * back. */
+static void release(struct crew *c)
+{
+	if (c->released || atomic_load(&c->server.holders) > 0)
+		return;
+	c->released = true;
+	(void)link_send(c->server.start->link, LINK_RELEASED, 0, NULL);
+}
+
 /* Until all threads have ended, or must be left behind. */
 static void supervise(struct crew *c)
 {
@@ -186,6 +198,7 @@ static void supervise(struct crew *c)
 			hear(c);
 			orphan = c->leaving && (p[0].revents & (POLLHUP | POLLERR)) != 0;
 		}
+		release(c);
 		if (atomic_load(&c->server.failed) && !c->leaving)
 			leave(c, 0);
 		if (!c->ready_sent && !c->leaving && loader_is_ready(c->loader)) {

@@ -33,6 +33,7 @@ int dns_server_init(struct dns_server *s, const struct role_start *start, struct
 	s->board = start->board;
 	s->conf = start->generation->conf;
 	s->ready_by_ms = view_ready_by(s->conf, clock_mono_ms(), start->cold);
+	atomic_init(&s->holders, start->udp_count + 1); /* and the TCP thread */
 	if (take_secrets(s, e) < 0)
 		return -1;
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -92,6 +93,12 @@ void dns_server_wake(struct dns_server *s)
 	/* EAGAIN: the counter is full, so the main thread is awake already */
 	if (write(s->wake, &one, sizeof one) < 0 && errno != EAGAIN)
 		atomic_store(&s->failed, true);
+}
+
+void dns_server_let_go(struct dns_server *s)
+{
+	atomic_fetch_sub(&s->holders, 1);
+	dns_server_wake(s);
 }
 
 void dns_server_event(struct dns_server *s, enum event_kind kind, enum log_level level,

@@ -1,8 +1,9 @@
 /*
  * What the threads of one dns process share. Private to dns/.
  *
- * Written by the main thread before the others start, and never afterwards, except for the atomics: the loader
- * publishes `data`; the main thread raises `go`, `stop` and `leave_ms`; any thread may raise `failed`.
+ * Written by the main thread before the others start, and never afterwards, except for the atomics:
+ * the loader publishes `data`; the main thread raises `go`, `stop` and `leave_ms`; any thread may
+ * raise `failed`.
  */
 #ifndef DNS_SERVER_H
 #define DNS_SERVER_H
@@ -16,21 +17,22 @@
 #include <stdatomic.h>
 
 struct dns_server {
+	struct qsbr qsbr;
 	const struct role_start *start;
 	struct board *board;
 	const struct conf *conf;
 	const struct steering *steering;
 	const struct conf_secrets *cookie_secrets; /* NULL: those of the day, out of the seed */
 	struct conf_secret cookie_seed;
-	struct rate_limit *rate; /* NULL: no limit */
-	uint64_t ready_by_ms;    /* from then on every pool counts as ready */
-	struct qsbr qsbr;
+	struct rate_limit *rate;        /* NULL: no limit */
+	uint64_t ready_by_ms;           /* from then on every pool counts as ready */
 	_Atomic(struct dataset *) data; /* loaded inside a batch only, NULL before the first load */
 	_Atomic bool stop;              /* receive nothing more */
 	_Atomic uint64_t leave_ms;      /* TCP closes what is left then; 0 = not yet known */
 	_Atomic bool failed;            /* a thread cannot go on: the role ends with an error */
 	char failure[256];              /* why; written once, before `failed` */
 	_Atomic bool failing;           /* somebody writes `failure` */
+	_Atomic size_t holders;         /* threads that have listening sockets open */
 	int wake;                       /* eventfd to the main thread */
 	pthread_mutex_t gate;           /* protects `go` */
 	pthread_cond_t opened;
@@ -44,6 +46,8 @@ void dns_server_clear(struct dns_server *s);
 void dns_server_go(struct dns_server *s);
 /* Sleep until dns_server_go(). False: there is nothing to serve any more. */
 bool dns_server_wait_go(struct dns_server *s);
+/* A thread has closed its listening sockets. */
+void dns_server_let_go(struct dns_server *s);
 /* Wake the main thread. */
 void dns_server_wake(struct dns_server *s);
 /* Tell the log why this thread cannot go on, and the main thread to end the role. */

@@ -3,29 +3,34 @@
 #define DNS_TCP_PRIVATE_H
 
 #include "dns/tcp.h"
+#include "dns/tcp_clients.h"
 
 #include <event2/event.h>
+#include <sys/queue.h>
 
-#define TCP_QUERY_MAX    4096u /* octets of a query with its length; what sends more is no resolver */
+#define TCP_QUERY_MAX    4096u /* octets kept of a query with its length; the rest is passed over */
 #define TCP_TURN_QUERIES 16u   /* of one connection before the others have their turn */
 #define TCP_SCRATCH      (4u * (2u + REPLY_MAX)) /* replies of one turn before they are sent */
 
 struct tcp_connection {
 	struct tcp *tcp;
-	struct tcp_connection *older, *newer; /* by `active_ms` */
-	uint32_t place;                       /* in tcp->client */
+	TAILQ_ENTRY(tcp_connection) by_age, by_turn;
 	int fd;
-	bool ended; /* the client will send nothing more */
-	struct event *read,
-		*write; /* libevent's, from event_new(): never the board's struct of that name */
+	bool has_turn; /* is in tcp->turns */
+	bool ended;    /* the client will send nothing more */
+	bool farewell; /* we will: what comes now is not answered */
+	bool passing;  /* `query` is full, and `pass` octets of the same query are still to come */
+	struct event *read, *write; /* libevent's: never the board's struct of that name */
 	struct hostport peer;
-	uint64_t active_ms; /* of the last whole query, or of the last octet sent */
-	uint8_t *
-		pending; /* what the socket did not take: [pending_from, pending_to); NULL = nothing */
+	uint64_t active_ms; /* when it last brought a whole query or took its last reply */
+	uint8_t *pending;   /* what the socket did not take; NULL = nothing */
 	size_t pending_from, pending_to;
+	size_t pass;
 	size_t used; /* octets of `query` */
 	uint8_t query[TCP_QUERY_MAX];
 };
+
+TAILQ_HEAD(tcp_connections, tcp_connection);
 
 struct tcp {
 	struct dns_worker worker;
@@ -34,19 +39,29 @@ struct tcp {
 	size_t listeners;
 	struct event *tick;
 	bool stopping, paused; /* no accepts: for good; until the next tick */
-	struct tcp_connection *oldest, *newest;
-	uint32_t connections;
-	size_t pending;                       /* octets, all connections */
-	uint64_t client[TCP_CONNECTIONS_MAX]; /* key of the connection in each place, 0 = free */
+	bool farewell;         /* said to all */
+	bool done;
+	struct tcp_connections connections; /* the longest idle first */
+	struct tcp_connections turns;       /* who has something to do, next first */
+	uint32_t count, turn_count;         /* of either */
+	uint32_t most;                      /* connections */
+	struct tcp_clients clients;
+	size_t pending; /* octets, all connections */
 	uint8_t scratch[TCP_SCRATCH];
 };
 
-/* Takes over `fd`; false without memory or a place, and then `fd` is closed. */
-bool tcp_connection_open(
-	struct tcp *t, int fd, const struct hostport *peer, uint64_t client, uint64_t now_ms);
-void tcp_connection_close(struct tcp_connection *c);
+/* The idle timeout of this moment. */
+uint64_t tcp_timeout_ms(const struct tcp *t);
 
-/* The client a peer counts as. Never 0. */
-uint64_t tcp_client(const struct addr *peer);
+/* Takes over `fd`; false without memory, and then `fd` is closed. */
+bool tcp_connection_open(struct tcp *t, int fd, const struct hostport *peer, uint64_t now_ms);
+void tcp_connection_close(struct tcp_connection *c);
+/* The same, counted under what held it up, or under idling. */
+void tcp_connection_expire(struct tcp_connection *c);
+/* One turn: receive, answer, send; afterwards `c` may be gone. */
+void tcp_connection_turn(struct tcp_connection *c);
+/* Answer what is there and end our side, so that the client knows what will not be answered and
+ * still gets what was; afterwards `c` may be gone. */
+void tcp_connection_farewell(struct tcp_connection *c);
 
 #endif

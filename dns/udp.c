@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BATCH_MAX 64u /* datagrams a system call; more gained nothing */
 #define QUERY_ROOM                                                                                 \
@@ -83,8 +84,8 @@ void udp_free(struct udp *u)
 }
 
 /*
- * Turn "received on this address" into "send from this address", in place. The interface stays to the routing table,
- * except for link-local addresses, which mean nothing without it.
+ * Turn "received on this address" into "send from this address", in place. The interface stays to
+ * the routing table, except for link-local addresses, which mean nothing without it.
  */
 static void turn_control(struct msghdr *h)
 {
@@ -178,8 +179,8 @@ static void send_batch(struct udp *u, unsigned count)
 			dns_worker_count(&u->worker, DNS_SEND_FAILED, count - sent);
 			return;
 		}
-		/* this one client cannot be reached (ENETUNREACH, EHOSTUNREACH, EPERM by a packet filter, EACCES, EINVAL,
-		 * EMSGSIZE…); the others can */
+		/* this one client cannot be reached (ENETUNREACH, EHOSTUNREACH, EPERM by a packet
+		 * filter, EACCES, EINVAL, EMSGSIZE…); the others can */
 		dns_worker_count(&u->worker, DNS_SEND_FAILED, 1);
 		sent++;
 	}
@@ -221,20 +222,28 @@ static bool receive_failed(struct udp *u, int error)
 	}
 }
 
-void *udp_run(void *arg)
+static void serve(struct udp *u)
 {
-	struct udp *u = arg;
 	struct dns_server *s = u->worker.server;
 
-	if (!dns_server_wait_go(s))
-		return NULL;
 	while (!atomic_load_explicit(&s->stop, memory_order_relaxed)) {
 		int n = recvmmsg(u->fd, u->in, BATCH_MAX, MSG_WAITFORONE, NULL);
 
 		if (n > 0)
 			serve_batch(u, (unsigned)n);
 		else if (n < 0 && !receive_failed(u, errno))
-			break;
+			return;
 	}
+}
+
+void *udp_run(void *arg)
+{
+	struct udp *u = arg;
+	struct dns_server *s = u->worker.server;
+
+	if (dns_server_wait_go(s))
+		serve(u);
+	close(u->fd);
+	dns_server_let_go(s);
 	return NULL;
 }

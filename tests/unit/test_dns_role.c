@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/link.h"
@@ -18,8 +19,9 @@ struct house {
 	struct lab lab;
 	pthread_t thread;
 	int exit_code;
-	int link; /* the supervisor's end */
-	struct start_socket udp[UDP_THREADS], tcp[1];
+	int link;                                     /* the supervisor's end */
+	struct start_socket udp[UDP_THREADS], tcp[1]; /* the role's: it closes them */
+	int own[UDP_THREADS + 1];                     /* the supervisor's */
 	struct sockaddr_in udp_at[UDP_THREADS], tcp_at;
 };
 
@@ -57,8 +59,23 @@ static enum link_type hear(struct house *h)
 	return (enum link_type)m.type;
 }
 
-/* As the supervisor: sockets with a receive timeout; the second UDP socket listens on the wildcard address. */
-static struct house *house_open(void)
+/* The next message, past that the sockets are closed. */
+static enum link_type hear_end(struct house *h)
+{
+	enum link_type type = hear(h);
+
+	return type == LINK_RELEASED ? hear(h) : type;
+}
+
+static struct start_socket hand_out(struct house *h, unsigned i, int fd, uint16_t index)
+{
+	h->own[i] = fd;
+	return (struct start_socket){dup(fd), 0, index};
+}
+
+/* As the supervisor: sockets with a receive timeout; the second UDP socket listens on the wildcard
+ * address. Its configuration may be changed before house_start(). */
+static struct house *house_new(void)
 {
 	struct house *h = calloc(1, sizeof *h);
 	const struct timeval timeout = {.tv_usec = 100000};
@@ -75,13 +92,13 @@ static struct house *house_open(void)
 	h->lab.conf->listens = listens;
 	h->lab.conf->listen_count = 2;
 	for (uint16_t i = 0; i < UDP_THREADS; i++) {
-		h->udp[i] = (struct start_socket){
-			bind_to(SOCK_DGRAM, i == 0 ? "127.0.0.1" : "0.0.0.0", &h->udp_at[i]), 0, i};
+		h->udp[i] = hand_out(h, i,
+			bind_to(SOCK_DGRAM, i == 0 ? "127.0.0.1" : "0.0.0.0", &h->udp_at[i]), i);
 		assert_int_equal(
 			setsockopt(h->udp[i].fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout),
 			0);
 	}
-	h->tcp[0] = (struct start_socket){bind_to(SOCK_STREAM, "127.0.0.1", &h->tcp_at), 0, 0};
+	h->tcp[0] = hand_out(h, UDP_THREADS, bind_to(SOCK_STREAM, "127.0.0.1", &h->tcp_at), 0);
 	assert_int_equal(listen(h->tcp[0].fd, 64), 0);
 	assert_int_equal(fcntl(h->tcp[0].fd, F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
@@ -92,24 +109,52 @@ static struct house *house_open(void)
 	h->lab.start.tcp = h->tcp;
 	h->lab.start.tcp_count = 1;
 	h->lab.start.row_count = UDP_THREADS + 1;
+	return h;
+}
+
+static void house_start(struct house *h)
+{
 	assert_int_equal(pthread_create(&h->thread, NULL, run_role, h), 0);
 	assert_int_equal(hear(h), LINK_READY);
+}
+
+static struct house *house_open(void)
+{
+	struct house *h = house_new();
+
+	house_start(h);
 	return h;
+}
+
+static void house_serve(struct house *h)
+{
+	assert_int_equal(link_send(h->link, LINK_GO, 0, NULL), 0);
 }
 
 static struct house *house_go(void)
 {
 	struct house *h = house_open();
 
-	assert_int_equal(link_send(h->link, LINK_GO, 0, NULL), 0);
+	house_serve(h);
 	return h;
+}
+
+/* What the TCP thread has counted. */
+static uint64_t counted(const struct house *h, enum dns_counter c)
+{
+	return atomic_load(&h->lab.board.dns->row[UDP_THREADS].counter[c]);
+}
+
+static void wait_counted(const struct house *h, enum dns_counter c, uint64_t n)
+{
+	while (counted(h, c) < n)
+		(void)usleep(1000);
 }
 
 static void house_close(struct house *h)
 {
-	for (unsigned i = 0; i < UDP_THREADS; i++)
-		close(h->udp[i].fd);
-	close(h->tcp[0].fd);
+	for (unsigned i = 0; i < COUNT(h->own); i++)
+		close(h->own[i]);
 	if (h->link >= 0)
 		close(h->link);
 	close(h->lab.start.link);
@@ -120,7 +165,7 @@ static void house_close(struct house *h)
 static void house_stop(struct house *h)
 {
 	assert_int_equal(link_send(h->link, LINK_STOP, 0, NULL), 0);
-	assert_int_equal(hear(h), LINK_STOPPED);
+	assert_int_equal(hear_end(h), LINK_STOPPED);
 	assert_int_equal(pthread_join(h->thread, NULL), 0);
 	assert_int_equal(h->exit_code, 0);
 	house_close(h);
@@ -277,23 +322,232 @@ static void tcp_octets_may_come_one_by_one(void **state)
 	house_stop(h);
 }
 
-static void tcp_has_a_limit_for_each_client(void **state)
+static void tcp_queries_too_long_to_keep_are_passed_over(void **state)
 {
 	struct house *h = house_go();
-	int fd[TCP_CLIENT_MAX + 1];
-	uint8_t packet[512], octet;
-	size_t size = query(packet, 5);
+	int fd = client(SOCK_STREAM, &h->tcp_at);
+	uint8_t *update = calloc(1, 2 + 20000), packet[512], reply[14];
+	size_t size = query(packet, 8);
 
 	(void)state;
-	for (unsigned i = 0; i <= TCP_CLIENT_MAX; i++)
+	assert_non_null(update);
+	store_u16(update, 20000);
+	memcpy(update + 2, "\x77\x77\x28\0\0\1\0\0\x03\xe8\0\0", 12); /* opcode UPDATE */
+	assert_int_equal(send(fd, update, 2 + 20000, MSG_NOSIGNAL), 2 + 20000);
+	assert_int_equal(send(fd, packet, size, MSG_NOSIGNAL), (int)size);
+	read_exactly(fd, reply, sizeof reply);
+	assert_memory_equal(reply, "\0\x0c\x77\x77\xa8\x04", 6); /* NOTIMP */
+	assert_int_equal(tcp_reply(fd), 8);                      /* and the connection is in step */
+	assert_int_equal(counted(h, DNS_TCP_QUERY_CUT), 1);
+	close(fd);
+	free(update);
+	house_stop(h);
+}
+
+static void tcp_has_a_limit_for_each_client(void **state)
+{
+	struct house *h = house_new();
+	uint8_t packet[512], octet;
+	size_t size = query(packet, 5);
+	int fd[5];
+
+	(void)state;
+	h->lab.conf->dns.tcp.max_per_client = 4;
+	house_start(h);
+	house_serve(h);
+	for (unsigned i = 0; i < 5; i++)
 		fd[i] = client(SOCK_STREAM, &h->tcp_at);
-	assert_true(recv(fd[TCP_CLIENT_MAX], &octet, 1, 0) <= 0); /* one too many: closed */
+	assert_true(recv(fd[4], &octet, 1, 0) <= 0); /* one too many: closed */
 	assert_int_equal(send(fd[0], packet, size, MSG_NOSIGNAL), (int)size);
 	assert_int_equal(tcp_reply(fd[0]), 5);
-	assert_int_equal(
-		atomic_load(&h->lab.board.dns->row[UDP_THREADS].counter[DNS_TCP_REFUSED]), 1);
-	for (unsigned i = 0; i <= TCP_CLIENT_MAX; i++)
+	assert_int_equal(counted(h, DNS_TCP_CLIENT_LIMIT), 1);
+	close(fd[4]);
+	close(fd[3]);
+	do { /* its place is free as soon as its end is seen */
+		fd[3] = client(SOCK_STREAM, &h->tcp_at);
+		(void)send(fd[3], packet, size, MSG_NOSIGNAL);
+	} while (recv(fd[3], &octet, 1, MSG_PEEK) <= 0 && close(fd[3]) == 0);
+	assert_int_equal(tcp_reply(fd[3]), 5);
+	for (unsigned i = 0; i < 4; i++)
 		close(fd[i]);
+	house_stop(h);
+}
+
+static void the_longest_idle_makes_room_when_all_places_are_taken(void **state)
+{
+	struct house *h = house_new();
+	uint8_t packet[512], octet;
+	size_t size = query(packet, 6);
+	int first, second, third;
+
+	(void)state;
+	h->lab.conf->dns.tcp.max_connections = 2;
+	h->lab.conf->dns.tcp.idle_timeout_ms = 3600000;
+	house_start(h);
+	house_serve(h);
+	first = client(SOCK_STREAM, &h->tcp_at);
+	second = client(SOCK_STREAM, &h->tcp_at);
+	do { /* closed at once until `first` has been idle for long enough */
+		assert_int_equal(send(second, packet, size, MSG_NOSIGNAL), (int)size);
+		assert_int_equal(tcp_reply(second), 6);
+		third = client(SOCK_STREAM, &h->tcp_at);
+		(void)send(third, packet, size, MSG_NOSIGNAL);
+	} while (recv(third, &octet, 1, MSG_PEEK) <= 0 && close(third) == 0);
+	assert_int_equal(tcp_reply(third), 6);
+	assert_int_equal(recv(first, &octet, 1, 0), 0);
+	assert_int_equal(counted(h, DNS_TCP_EVICTED), 1);
+	assert_int_equal(send(second, packet, size, MSG_NOSIGNAL), (int)size);
+	assert_int_equal(tcp_reply(second), 6);
+	close(first);
+	close(second);
+	close(third);
+	house_stop(h);
+}
+
+/* RFC 7766, 6.2.3: shorter as fewer places are left. */
+static void the_idle_timeout_shrinks_as_the_limit_nears(void **state)
+{
+	static const struct {
+		uint32_t connections, most;
+		uint64_t ms;
+	} cases[] = {{0, 1000, 10000}, {1, 1000, 10000}, {500, 1000, 10000}, {501, 1000, 9981},
+		{750, 1000, 5250}, {999, 1000, 519}, {1000, 1000, 500}, {1001, 1000, 500},
+		{0, 1, 10000}, {1, 1, 500}, {1, 2, 10000}, {2, 2, 500}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(
+			tcp_idle_ms(10000, cases[i].connections, cases[i].most), cases[i].ms);
+}
+
+/* Send whole queries until nothing more goes in: their replies are not read. */
+static void stuff(int fd)
+{
+	uint8_t packets[64 * 64];
+	size_t size = 0;
+	ssize_t n;
+
+	for (uint16_t i = 0; i < 64; i++)
+		size += query(packets + size, i);
+	do
+		n = send(fd, packets, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n > 0);
+}
+
+static void who_idles_drips_or_does_not_read_is_closed(void **state)
+{
+	struct house *h = house_new();
+	int idle, dripping, deaf;
+	uint8_t octet = 0;
+
+	(void)state;
+	h->lab.conf->dns.tcp.idle_timeout_ms = 300;
+	house_start(h);
+	house_serve(h);
+	idle = client(SOCK_STREAM, &h->tcp_at);
+	dripping = client(SOCK_STREAM, &h->tcp_at);
+	deaf = client(SOCK_STREAM, &h->tcp_at);
+	assert_int_equal(send(dripping, &octet, 1, MSG_NOSIGNAL), 1);
+	stuff(deaf);
+	assert_int_equal(recv(idle, &octet, 1, 0), 0);
+	assert_int_equal(recv(dripping, &octet, 1, 0), 0);
+	wait_counted(h, DNS_TCP_SLOW_READER, 1);
+	assert_int_equal(counted(h, DNS_TCP_IDLE), 1);
+	assert_int_equal(counted(h, DNS_TCP_SLOW_QUERY), 1);
+	close(idle);
+	close(dripping);
+	close(deaf);
+	house_stop(h);
+}
+
+/* A client that pipelines without end. */
+struct greedy {
+	int fd;
+	_Atomic bool stop;
+};
+
+static void *be_greedy(void *arg)
+{
+	struct greedy *g = arg;
+	uint8_t replies[65536];
+
+	while (!atomic_load(&g->stop)) {
+		stuff(g->fd);
+		while (recv(g->fd, replies, sizeof replies, MSG_DONTWAIT) > 0)
+			;
+	}
+	return NULL;
+}
+
+static void who_pipelines_without_end_starves_nobody(void **state)
+{
+	struct house *h = house_go();
+	struct greedy g = {.fd = client(SOCK_STREAM, &h->tcp_at)};
+	uint8_t packet[512];
+	size_t size = query(packet, 21);
+	pthread_t thread;
+	int other;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, be_greedy, &g), 0);
+	wait_counted(h, DNS_TCP_QUERIES, 10000);
+	other = client(SOCK_STREAM, &h->tcp_at); /* accepted, and answered again and again */
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(send(other, packet, size, MSG_NOSIGNAL), (int)size);
+		assert_int_equal(tcp_reply(other), 21);
+	}
+	atomic_store(&g.stop, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	close(g.fd);
+	close(other);
+	house_stop(h);
+}
+
+/* accept() fails: the listener, which stays ready, must not keep the thread busy, and who waits in it is served
+ * as soon as there are descriptors. */
+static void without_descriptors_accepting_pauses(void **state)
+{
+	struct house *h = house_open();
+	const _Atomic uint64_t *beats = &h->lab.board.dns->row[UDP_THREADS].beat_ms;
+	uint64_t seen = 0, ticks = 0;
+	struct rlimit before, none;
+	uint8_t packet[512];
+	size_t size = query(packet, 9);
+	int fd = client(SOCK_STREAM, &h->tcp_at), lowest = dup(0);
+
+	(void)state;
+	assert_int_equal(send(fd, packet, size, MSG_NOSIGNAL), (int)size);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	close(lowest);
+	none = (struct rlimit){.rlim_cur = (rlim_t)lowest, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	house_serve(h);
+	wait_counted(h, DNS_TCP_ACCEPT_FAILED, 1);
+	while (ticks < 3) {
+		ticks += atomic_load(beats) != seen;
+		seen = atomic_load(beats);
+		(void)usleep(1000);
+	}
+	assert_in_range(counted(h, DNS_TCP_ACCEPT_FAILED), 1, ticks + 2); /* once a tick */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(tcp_reply(fd), 9);
+	close(fd);
+	house_stop(h);
+}
+
+static void listeners_have_fast_open_and_small_buffers(void **state)
+{
+	struct house *h = house_go();
+	socklen_t length = sizeof(int);
+	int value = 0;
+
+	(void)state;
+	assert_int_equal(
+		getsockopt(h->own[UDP_THREADS], IPPROTO_TCP, TCP_FASTOPEN, &value, &length), 0);
+	assert_int_equal(value, TCP_FAST_OPEN);
+	assert_int_equal(
+		getsockopt(h->own[UDP_THREADS], SOL_SOCKET, SO_SNDBUF, &value, &length), 0);
+	assert_int_equal(value, 2 * TCP_SEND_BUFFER);
 	house_stop(h);
 }
 
@@ -301,17 +555,11 @@ static void a_client_that_does_not_read_holds_nobody_up(void **state)
 {
 	struct house *h = house_go();
 	int slow = client(SOCK_STREAM, &h->tcp_at), other = client(SOCK_STREAM, &h->tcp_at);
-	uint8_t packets[64 * 64], packet[512];
-	size_t size = 0;
-	ssize_t n;
+	uint8_t packet[512];
+	size_t size = query(packet, 77);
 
 	(void)state;
-	for (uint16_t i = 0; i < 64; i++)
-		size += query(packets + size, i);
-	do /* until nothing more goes in: its replies are not read, so its queries are not either */
-		n = send(slow, packets, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n > 0);
-	size = query(packet, 77);
+	stuff(slow);
 	assert_int_equal(send(other, packet, size, MSG_NOSIGNAL), (int)size);
 	assert_int_equal(tcp_reply(other), 77);
 	close(slow);
@@ -330,6 +578,7 @@ static void connections_are_served_after_stop(void **state)
 	assert_int_equal(send(fd, packet, size, MSG_NOSIGNAL), (int)size);
 	assert_int_equal(tcp_reply(fd), 3);
 	assert_int_equal(link_send(h->link, LINK_STOP, 0, NULL), 0);
+	assert_int_equal(hear(h), LINK_RELEASED); /* nobody new, and the addresses are free */
 	assert_int_equal(send(fd, packet, size, MSG_NOSIGNAL), (int)size);
 	assert_int_equal(tcp_reply(fd), 3);
 	close(fd); /* the last one: the role ends at once */
@@ -338,15 +587,24 @@ static void connections_are_served_after_stop(void **state)
 	house_close(h);
 }
 
+/* Though a connection is open; it ends with FIN, not with a reset that would take replies away. */
 static void it_ends_when_the_supervisor_is_gone(void **state)
 {
 	struct house *h = house_go();
 	int fd = client(SOCK_STREAM, &h->tcp_at);
+	uint8_t packet[512], octet;
+	size_t size = query(packet, 4);
 
 	(void)state;
+	assert_int_equal(send(fd, packet, size, MSG_NOSIGNAL), (int)size);
+	assert_int_equal(tcp_reply(fd), 4);
 	close(h->link);
 	h->link = -1;
-	assert_int_equal(pthread_join(h->thread, NULL), 0); /* though a connection is open */
+	assert_int_equal(recv(fd, &octet, 1, 0), 0);
+	assert_int_equal(send(fd, packet, size, MSG_NOSIGNAL), (int)size); /* not answered */
+	assert_int_equal(pthread_join(h->thread, NULL), 0);
+	assert_int_equal(counted(h, DNS_TCP_DRAINED), 1);
+	assert_int_equal(recv(fd, &octet, 1, 0), 0);
 	close(fd);
 	house_close(h);
 }
@@ -384,7 +642,14 @@ int main(void)
 		cmocka_unit_test(rubbish_is_answered_as_it_deserves),
 		cmocka_unit_test(tcp_queries_are_pipelined),
 		cmocka_unit_test(tcp_octets_may_come_one_by_one),
+		cmocka_unit_test(tcp_queries_too_long_to_keep_are_passed_over),
 		cmocka_unit_test(tcp_has_a_limit_for_each_client),
+		cmocka_unit_test(the_longest_idle_makes_room_when_all_places_are_taken),
+		cmocka_unit_test(the_idle_timeout_shrinks_as_the_limit_nears),
+		cmocka_unit_test(who_idles_drips_or_does_not_read_is_closed),
+		cmocka_unit_test(who_pipelines_without_end_starves_nobody),
+		cmocka_unit_test(without_descriptors_accepting_pauses),
+		cmocka_unit_test(listeners_have_fast_open_and_small_buffers),
 		cmocka_unit_test(a_client_that_does_not_read_holds_nobody_up),
 		cmocka_unit_test(connections_are_served_after_stop),
 		cmocka_unit_test(it_ends_when_the_supervisor_is_gone),
