@@ -39,11 +39,12 @@ struct place {
 static int fail(const struct place *p, const struct socket_group *g, const char *what)
 {
 	char address[HOSTPORT_TEXT_MAX];
-	const char *hint = errno == EADDRINUSE      ? " (another program serves it)"
-			   : errno == EADDRNOTAVAIL ? " (no interface has this address)"
-			   : errno == EACCES
-				   ? " (ports below 1024 need root or CAP_NET_BIND_SERVICE)"
-				   : "";
+	const char *hint =
+		errno == EADDRINUSE      ? " (another program serves it)"
+		: errno == EADDRNOTAVAIL ? " (no interface has this address; `freebind: true` "
+					   "listens all the same)"
+		: errno == EACCES        ? " (ports below 1024 need root or CAP_NET_BIND_SERVICE)"
+					 : "";
 
 	report_add(p->report, SEVERITY_ERROR, p->conf->file, p->position.line, p->position.column,
 		"cannot listen on %s %s: %s: %s%s", g->kind == SOCKET_UDP ? "udp" : "tcp",
@@ -121,6 +122,31 @@ static void buffer_check(int fd, const struct socket_group *g, const struct plac
 		hostport_format(&g->address, address), got / 2, UDP_BUFFER);
 }
 
+/* Bind; with `freebind` also to an address that no interface has yet, which is worth a warning: it
+ * may be mistyped. Without the key such an address is an error. */
+static int socket_bind(int fd, const struct socket_group *g, const struct place *p)
+{
+	bool v6 = g->address.addr.family == FAMILY_IPV6;
+	char address[HOSTPORT_TEXT_MAX];
+	struct sockaddr_storage sa;
+	socklen_t length = hostport_to_sockaddr(&g->address, &sa);
+
+	if (bind(fd, (const struct sockaddr *)&sa, length) == 0)
+		return 0;
+	if (errno != EADDRNOTAVAIL || !p->conf->freebind ||
+		set_flag(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_FREEBIND : IP_FREEBIND) <
+			0 ||
+		bind(fd, (const struct sockaddr *)&sa, length) < 0)
+		return -1;
+	if (g->count == 0)
+		report_add(p->report, SEVERITY_WARNING, p->conf->file, p->position.line,
+			p->position.column,
+			"%s %s: no interface has this address yet; it is served once one has",
+			g->kind == SOCKET_UDP ? "udp" : "tcp",
+			hostport_format(&g->address, address));
+	return 0;
+}
+
 /*
  * Open, bind and (TCP) listen. `joins`: the address is ours already, so SO_REUSEPORT is set
  * before the bind; else after it, so that the bind fails when somebody else has it.
@@ -129,8 +155,6 @@ static int socket_open(const struct socket_group *g, bool joins, const struct pl
 {
 	int type = g->kind == SOCKET_UDP ? SOCK_DGRAM : SOCK_STREAM | SOCK_NONBLOCK;
 	bool v6 = g->address.addr.family == FAMILY_IPV6;
-	struct sockaddr_storage sa;
-	socklen_t length = hostport_to_sockaddr(&g->address, &sa);
 	const char *what = "socket";
 	int fd = socket(v6 ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC, 0);
 
@@ -147,7 +171,7 @@ static int socket_open(const struct socket_group *g, bool joins, const struct pl
 	if (joins && set_flag(fd, SOL_SOCKET, SO_REUSEPORT) < 0)
 		goto failed;
 	what = "bind";
-	if (bind(fd, (const struct sockaddr *)&sa, length) < 0)
+	if (socket_bind(fd, g, p) < 0)
 		goto failed;
 	what = "setsockopt";
 	if (!joins && set_flag(fd, SOL_SOCKET, SO_REUSEPORT) < 0)

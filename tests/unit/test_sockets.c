@@ -308,6 +308,33 @@ static void a_failed_plan_leaves_the_serving_one_alone(void **state)
 	conf_free(bad);
 }
 
+static void an_address_that_is_not_there_yet_needs_freebind(void **state)
+{
+	/* RFC 5737 and RFC 3849: on no interface */
+	struct conf *c = conf_with("203.0.113.1:5300, \"[2001:db8::1]:5300\"", 2, NULL);
+	struct socket_plan plan;
+	struct report report = {0};
+	struct sockets s = {0};
+	char line[1024];
+
+	(void)state;
+	assert_int_equal(sockets_plan(&s, c, &plan, &report), -1);
+	assert_int_equal(report.errors, 4);
+	err_format(&report.items[0], line, sizeof line);
+	assert_non_null(strstr(line, "freebind"));
+	report_free(&report);
+	c->freebind = true;
+	assert_int_equal(sockets_plan(&s, c, &plan, &report), 0);
+	assert_int_equal(report.errors, 0);
+	assert_int_equal(plan.udp_count, 4);
+	err_format(&report.items[0], line, sizeof line);
+	assert_non_null(strstr(line, "warning: udp 203.0.113.1:5300: no interface has"));
+	report_free(&report);
+	sockets_release(&s, &plan);
+	close_all(&s);
+	conf_free(c);
+}
+
 static void a_wildcard_may_come_beside_our_own_address(void **state)
 {
 	unsigned port = free_port();
@@ -382,6 +409,7 @@ int main(void)
 		cmocka_unit_test(what_one_role_gives_back_the_other_keeps),
 		cmocka_unit_test(an_address_in_use_is_an_error_with_its_place),
 		cmocka_unit_test(a_failed_plan_leaves_the_serving_one_alone),
+		cmocka_unit_test(an_address_that_is_not_there_yet_needs_freebind),
 		cmocka_unit_test(a_wildcard_may_come_beside_our_own_address),
 		cmocka_unit_test(options_are_those_the_workers_rely_on),
 	};
