@@ -52,7 +52,7 @@ static bool find_zone(struct walk *w)
 	int broken = data->broken_count > 0 ? dataset_find_broken(data, w->name, above) : -1;
 
 	w->zone = zoneset_find(data->zones, w->name, above, &w->apex_label);
-	if (above && w->zone == NULL)
+	if (above && w->zone == NULL && broken < 0)
 		w->zone = zoneset_find(data->zones, w->name, false, &w->apex_label);
 	if (broken >= 0 && (w->zone == NULL || broken < w->apex_label)) {
 		if (w->links == 0) {

@@ -311,6 +311,24 @@ static void broken_zones_fail_and_others_serve(void **state)
 	world_free(w);
 }
 
+/* The parent is this server's, so its child must not deny the DS in its place (RFC 4035, 3.1.4.1). */
+static void ds_of_a_broken_parent_fails(void **state)
+{
+	struct world *w = world_new();
+	struct dname *broken = malloc(sizeof *broken);
+	const char *why;
+
+	(void)state;
+	assert_int_equal(dname_from_text(broken, "example.com.", NULL, &why), 0);
+	world_zone(w, "child.example.com.", "$TTL 60\n@ SOA ns h 1 1 1 1 60\n@ NS ns.test.\n");
+	world_open(w, broken);
+	world_expect(w, "child.example.com.", "DS", &(struct how){0}, "SERVFAIL\n");
+	world_expect(w, "child.example.com.", "NS", &(struct how){0},
+		"NOERROR aa\nAN child.example.com. 60 IN NS ns.test.\n");
+	free(broken);
+	world_free(w);
+}
+
 static void case_of_the_question_is_kept(void **state)
 {
 	struct world *w = world_new();
@@ -355,6 +373,7 @@ int main(void)
 		cmocka_unit_test(parent_and_child_share_a_server),
 		cmocka_unit_test(a_substituted_name_that_is_too_long_is_yxdomain),
 		cmocka_unit_test(broken_zones_fail_and_others_serve),
+		cmocka_unit_test(ds_of_a_broken_parent_fails),
 		cmocka_unit_test(case_of_the_question_is_kept),
 		cmocka_unit_test(addresses_rotate),
 	};
