@@ -247,10 +247,11 @@ static int load_conf(struct world *w, const char *path)
 static int load_geo(struct world *w)
 {
 	struct geo_loaded loaded[CONF_DATABASES_MAX] = {0};
+	size_t count = w->conf->database_count;
 	int fd[CONF_DATABASES_MAX], rc;
 	struct err e;
 
-	for (size_t i = 0; i < w->conf->database_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const char *path = w->conf->databases[i].path, *slash = strrchr(path, '/');
 		char *folder =
 			slash != NULL ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
@@ -259,7 +260,7 @@ static int load_geo(struct world *w)
 		free(folder);
 	}
 	rc = geo_load(w->conf, fd, &w->geo, loaded, &e);
-	for (size_t i = 0; i < w->conf->database_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (fd[i] >= 0)
 			(void)close(fd[i]);
 		if (rc >= 0 && !loaded[i].ok)
