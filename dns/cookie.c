@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/wire.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define VERSION_AT 8u /* offsets in the option */
@@ -12,45 +13,41 @@
 #define VERSION    1u
 #define HASHED_MAX (HASH_AT + 16u) /* with an IPv6 address */
 
-/* SipHash gives a number whose octets RFC 9018 takes in little-endian order (appendix B there). */
+/* SipHash gives a number; its octets stand in a cookie in little-endian order. */
 static void store_hash(uint8_t out[HASH_SIZE], uint64_t hash)
 {
-	for (unsigned i = 0; i < HASH_SIZE; i++)
-		out[i] = (uint8_t)(hash >> (8 * i));
+	hash = htole64(hash);
+	memcpy(out, &hash, sizeof hash);
 }
 
-/* What is hashed, of the first HASH_AT octets of a cookie and the address. Returns its size. */
-static size_t put_hashed(uint8_t out[HASHED_MAX], const uint8_t *cookie, const struct addr *client)
+static uint64_t load_hash(const uint8_t in[HASH_SIZE])
 {
-	memcpy(out, cookie, HASH_AT);
-	if (client->family == FAMILY_IPV4) {
-		memcpy(out + HASH_AT, client->bytes, 4);
-		return HASH_AT + 4;
-	}
-	memcpy(out + HASH_AT, client->bytes, 16);
-	return HASH_AT + 16;
+	uint64_t hash;
+
+	memcpy(&hash, in, sizeof hash);
+	return le64toh(hash);
 }
 
-/* Compare without telling by the time it takes how much was right. */
-static bool hash_equal(const uint8_t *a, const uint8_t *b)
+/* The hash of the first HASH_AT octets of a cookie and the address. */
+static uint64_t hash_of(
+	const struct conf_secret *secret, const uint8_t *cookie, const struct addr *client)
 {
-	uint64_t x, y;
+	uint8_t hashed[HASHED_MAX];
 
-	memcpy(&x, a, sizeof x);
-	memcpy(&y, b, sizeof y);
-	return x == y;
+	memcpy(hashed, cookie, HASH_AT);
+	memcpy(hashed + HASH_AT, client->bytes, 16); /* of an IPv4 address 4 count */
+	return hash_siphash(
+		secret->octets, hashed, client->family == FAMILY_IPV4 ? HASH_AT + 4 : HASH_AT + 16);
 }
 
-/* Which secret made it; -1: none of ours. */
+/* Which secret made it; -1: none of ours. Numbers are compared, in one step whatever is right. */
 static int find_maker(
 	const struct cookie_keys *keys, const uint8_t *cookie, const struct addr *client)
 {
-	uint8_t hashed[HASHED_MAX], hash[HASH_SIZE];
-	size_t size = put_hashed(hashed, cookie, client);
+	uint64_t hash = load_hash(cookie + HASH_AT);
 
 	for (size_t i = 0; i < keys->secrets.count; i++) {
-		store_hash(hash, hash_siphash(keys->secrets.secret[i].octets, hashed, size));
-		if (hash_equal(hash, cookie + HASH_AT))
+		if (hash_of(&keys->secrets.secret[i], cookie, client) == hash)
 			return (int)i;
 	}
 	return -1;
@@ -80,14 +77,10 @@ enum cookie_state cookie_judge(const struct cookie_keys *keys, const uint8_t *co
 void cookie_make(const struct cookie_keys *keys, const uint8_t client_part[COOKIE_CLIENT_SIZE],
 	const struct addr *client, uint32_t now_s, uint8_t out[COOKIE_SIZE])
 {
-	uint8_t hashed[HASHED_MAX];
-	size_t size;
-
 	memcpy(out, client_part, COOKIE_CLIENT_SIZE);
 	store_u32(out + VERSION_AT, VERSION << 24); /* reserved octets are 0 */
 	store_u32(out + TIME_AT, now_s);
-	size = put_hashed(hashed, out, client);
-	store_hash(out + HASH_AT, hash_siphash(keys->secrets.secret[0].octets, hashed, size));
+	store_hash(out + HASH_AT, hash_of(&keys->secrets.secret[0], out, client));
 }
 
 /* Half a secret at a time, from what no other use of the seed hashes. */

@@ -4,11 +4,12 @@
 #include "dns/cookie.h"
 #include "zones/zone.h"
 
-#define EDNS_DO       0x80u /* of the first octet of the flags */
-#define OPT_TAIL_SIZE 10u   /* type, class, TTL, RDLENGTH of any record */
-#define TYPE_TKEY     249u
-#define TYPE_MAILB    253u
-#define TYPE_MAILA    254u
+#define EDNS_DO          0x80u /* of the first octet of the flags */
+#define OPT_TAIL_SIZE    10u   /* type, class, TTL, RDLENGTH of any record */
+#define OPTION_HEAD_SIZE 4u    /* code, length */
+#define TYPE_TKEY        249u
+#define TYPE_MAILB       253u
+#define TYPE_MAILA       254u
 
 #define SUBNET_IPV4 1u /* address family numbers of IANA, as RFC 7871 uses them */
 #define SUBNET_IPV6 2u
@@ -72,17 +73,24 @@ static int parse_option(struct query *q, uint16_t code, const uint8_t *data, siz
 	}
 }
 
-/* The options of an OPT record. */
+/* The options of an OPT record, which fill what is left of the reader. */
 static int parse_options(struct query *q, struct reader *r)
 {
-	while (reader_left(r) > 0) {
-		uint16_t code = get_u16(r);
-		uint16_t length = get_u16(r);
-		const uint8_t *data = get_bytes(r, length);
+	const uint8_t *p = r->at, *end = r->end;
 
-		if (r->failed || parse_option(q, code, data, length) < 0)
+	while (p < end) {
+		size_t left = (size_t)(end - p), length;
+
+		if (left < OPTION_HEAD_SIZE)
 			return -1;
+		length = load_u16(p + 2);
+		if (length > left - OPTION_HEAD_SIZE)
+			return -1;
+		if (parse_option(q, load_u16(p), p + OPTION_HEAD_SIZE, length) < 0)
+			return -1;
+		p += OPTION_HEAD_SIZE + length;
 	}
+	r->at = end;
 	return 0;
 }
 
