@@ -231,20 +231,15 @@ plugins => {{ geoip => {{
 class Knot(Server):
     name, program = "Knot", "knotd"
 
-    @staticmethod
-    def geoip():
-        return find_file("knot/modules-*/geoip.so")
-
-    @property
-    def mixes(self):
-        return [m for m in workload.MIXES if m != "steered" or self.geoip()]
+    geoip = find_file("knot/modules-*/geoip.so")  # a package of its own
+    mixes = workload.MIXES if geoip else [m for m in workload.MIXES if m != "steered"]
 
     def configure(self):
         self.zone_file(f"{ZONE}.zone", "www 30 A 192.0.2.10")
         self.link_big(f"{BIG_ZONE}.zone")
         nets = "".join(f"  - net: {network(i)}/20\n    A: [{address_of(place_of(i))}]\n" for i in range(NETWORKS))
         self.write("geo.conf", f"www.{ZONE}:\n{nets}")
-        geo = self.geoip()
+        geo = self.geoip
         module = f"""module:
   - id: mod-geoip
     file: {geo}

@@ -1,0 +1,90 @@
+"""User-space instructions that one query costs, counted by callgrind on the real server.
+
+Waymark runs once with one UDP thread a mix, each on a port of its own, and one that is asked next to nothing: what a
+thread ran through, less what the idle one did, is the cost of its queries, from recvmmsg to sendmmsg. The peers run once
+a mix and once idle; the difference counts. Batches are as under full load.
+"""
+import json, pathlib, re, subprocess, tempfile
+import servers, workload
+
+BUDGETS = {"static": 900, "steered": 1300, "nxdomain": 1300, "wildcard": 1300, "cookie": 1300}
+MIXES = list(BUDGETS)
+WORKER = "udp_run"  # the function by which Waymark's UDP threads are known
+QUERIES = 4000
+TRIES = 3
+SLOW = 20  # seconds for an answer under callgrind
+
+
+def load(port, queries, count):
+    with tempfile.NamedTemporaryFile(prefix="waymark-bench-") as f:
+        workload.write_packets(pathlib.Path(f.name), queries)
+        command = [servers.BUILD / "bench/dns_load", "-p", str(port), "-n", str(count), "-w", "64", f.name]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def callgrind(folder, threads):
+    out = f"--callgrind-out-file={folder}/callgrind.%p"
+    return ["valgrind", "--quiet", "--tool=callgrind", f"--separate-threads={'yes' if threads else 'no'}", out]
+
+
+def total(path):
+    m = re.search(r"^(?:totals|summary): (\d+)", path.read_text(errors="replace"), re.M)
+    return int(m[1]) if m else 0
+
+
+def run_waymark(count):
+    """{mix: instructions}, None for a mix that this build cannot be asked; None when a thread left no count."""
+    with tempfile.TemporaryDirectory(prefix="waymark-bench-") as out, servers.Waymark(ports=1 + len(MIXES)) as s:
+        pathlib.Path(out).chmod(0o777)  # each role writes its own file after it has dropped its privileges
+        s.start(wrapper=callgrind(out, True))
+        answered = []
+        for port, mix in zip(s.ports[1:], MIXES):
+            queries = workload.packets(mix, s.port, seconds=SLOW)
+            expected = queries and workload.is_expected(mix, workload.exchange(port, queries[0], SLOW))
+            answered.append(load(port, queries, count)["answered"] + 1 if expected else 0)
+        s.process.terminate()
+        s.process.wait(60)
+        found = sorted(p for p in pathlib.Path(out).glob("callgrind.*-*") if re.search(rf"^c?fn=\(\d+\) {WORKER}$", p.read_text(), re.M))
+        if len(found) != 1 + len(MIXES):
+            return None
+        idle, *counts = map(total, found)  # threads are numbered as they start: in the order of `listen`
+    return {mix: (n - idle) / a if a else None for mix, n, a in zip(MIXES, counts, answered)}
+
+
+def measure_waymark(count):
+    for _ in range(TRIES):  # a role that needs too long to end, on a busy machine, is killed and leaves none
+        result = run_waymark(count)
+        if result:
+            return result
+    raise SystemExit(f"bench: not every thread that ran {WORKER} left its count")
+
+
+def run_peer(cls, mix, count):
+    """(instructions of one run, queries answered)"""
+    with tempfile.TemporaryDirectory(prefix="waymark-bench-") as out, cls() as s:
+        s.start(wrapper=callgrind(out, False))
+        answered = 0
+        queries = workload.packets(mix, s.port, seconds=SLOW) if mix else None
+        if queries and workload.is_expected(mix, workload.exchange(s.port, queries[0], SLOW)):
+            answered = load(s.port, queries, count)["answered"] + 1
+        s.process.terminate()
+        s.process.wait(60)
+        return sum(map(total, pathlib.Path(out).glob("callgrind.*"))), answered
+
+
+def measure_peer(cls, count):
+    idle, _ = run_peer(cls, None, 0)
+    result = {}
+    for mix in MIXES:
+        n, answered = run_peer(cls, mix, count) if mix in cls.mixes else (0, 0)
+        result[mix] = (n - idle) / answered if answered else None
+    return result
+
+
+def measure(count=QUERIES, peers=False):
+    """{server: {mix: instructions a query, or None}}"""
+    result = {"Waymark": measure_waymark(count)}
+    for cls in servers.SERVERS[1:] if peers else []:
+        if cls.path():
+            result[cls.name] = measure_peer(cls, count)
+    return result
