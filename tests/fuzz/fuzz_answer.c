@@ -1,8 +1,10 @@
 /*
- * The whole way from packet to reply on a rich zone. Whatever comes in: the reply parses in ldns, repeats id and question,
- * stays within its limit, says TC over UDP when it left something out, and says what the reference lookup says.
+ * The whole way from packet to reply on a rich zone. Whatever comes in: the reply parses in ldns,
+ * repeats id and question, stays within its limit, says TC over UDP when it left something out, and
+ * says what the reference lookup says.
  *
- * The first octet of the input chooses transport and source; the rest is the packet.
+ * The first octet of the input chooses transport (bit 0), required cookies (1), a client above the
+ * rate limit (2) and the source (upper four); the rest is the packet.
  */
 #include "base/wire.h"
 #include "board/slots.h"
@@ -17,6 +19,7 @@
 
 static const char yaml[] =
 	"listen: 127.0.0.1:53\nzones: zones\n"
+	"dns: {nsid: ns1, version: \"1\", cookies: {secret: e5e973e5a6b2a43f48e7dc849e37bfcf}}\n"
 	"geo: {networks: {10.1.0.0/16: london, 10.2.0.0/20: newyork, \"2001:db8:1::/48\": "
 	"london}}\n"
 	"regions:\n  london: {serves: [GB]}\n  newyork: {serves: [default]}\n"
@@ -56,9 +59,34 @@ struct world {
 	struct zone *zone[2];
 	struct view *view;
 	_Atomic uint64_t counter[DNS_COUNTER_COUNT];
+	struct conf_dns dns[2]; /* as configured; cookies required */
+	struct rate_limit *exhausted;
 	struct responder responder;
 	struct reference reference;
 };
+
+/* The client of an input: one of 16 networks. */
+static struct hostport source_of(uint8_t first)
+{
+	struct hostport source = {
+		.port = 4096, .addr = {.family = FAMILY_IPV4, .bytes = {10, 1, 2, 3}}};
+
+	source.addr.bytes[1] = first >> 4;
+	return source;
+}
+
+/* No client may have one more reply, and time stands still. */
+static void exhaust(struct world *w)
+{
+	w->exhausted = rate_limit_new(1);
+	CHECK(w->exhausted != NULL);
+	for (unsigned i = 0; i < 16; i++) {
+		struct hostport source = source_of((uint8_t)(i << 4));
+
+		while (rate_limit_take(w->exhausted, &source.addr, 1000) != RATE_ABOVE)
+			;
+	}
+}
 
 static void load_zone(struct world *w, size_t i, const char *text, size_t length)
 {
@@ -144,6 +172,9 @@ static struct world *build(void)
 	CHECK(dataset_build(&w->data, w->zone, 2, list, 1, &e) == 0);
 	CHECK(responder_init(&w->responder, w->conf->pool_count, w->counter) == 0);
 	w->responder.facts = (struct facts){&w->data, w->view, 1000, 1700000000};
+	w->dns[0] = w->dns[1] = w->conf->dns;
+	w->dns[1].cookies = COOKIES_REQUIRE;
+	exhaust(w);
 	free(broken);
 	return w;
 }
@@ -189,28 +220,39 @@ static void check_reply(const struct world *w, const uint8_t *packet, const uint
 		CHECK((reply[2] & 2) == 0 && memcmp(reply + 6, "\0\0\0\0", 4) == 0);
 }
 
+/* The same input always gets the same reply. */
+static void configure(struct world *w, uint8_t first)
+{
+	responder_configure(&w->responder, &w->dns[first >> 1 & 1], &w->conf->dns.secrets,
+		(first & 4) != 0 ? w->exhausted : NULL);
+	rng_seed(&w->responder.chance.rng, first);
+	memset(w->responder.chance.cursor, 0,
+		w->conf->pool_count * sizeof w->responder.chance.cursor[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world *w;
-	static uint8_t reply[REPLY_MAX];
-	struct hostport source = {
-		.port = 4096, .addr = {.family = FAMILY_IPV4, .bytes = {10, 1, 2, 3}}};
-	uint8_t *packet;
+	struct hostport source;
+	uint8_t *packet, *reply; /* of exactly their size, so that one octet too far is seen */
 	bool tcp;
 	size_t length;
 
 	if (w == NULL)
 		w = build();
-	if (size < 1)
+	if (size < 2)
 		return 0;
 	tcp = (data[0] & 1) != 0;
-	source.addr.bytes[1] = data[0] >> 4;
-	packet = malloc(size);
-	CHECK(packet != NULL);
+	source = source_of(data[0]);
+	configure(w, data[0]);
+	packet = malloc(size - 1);
+	reply = malloc(tcp ? REPLY_MAX : w->conf->dns.udp_payload);
+	CHECK(packet != NULL && reply != NULL);
 	memcpy(packet, data + 1, size - 1);
 	length = respond(&w->responder, packet, size - 1, &source, tcp, reply);
 	if (length > 0)
 		check_reply(w, packet, reply, length, tcp ? REPLY_MAX : w->responder.query.payload);
 	free(packet);
+	free(reply);
 	return 0;
 }
