@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATE_INTERVAL_MS 5000u
-#define STATE_REFRESH_MS  60000u
+#define STATE_INTERVAL_MS ((uint64_t)5000)
+#define STATE_REFRESH_MS  ((uint64_t)60000)
 
 _Static_assert(
 	STATE_REFRESH_MS * 2 < SNAPSHOT_VERDICT_AGE_MAX_MS, "a saved verdict must be young enough");
