@@ -157,8 +157,7 @@ static void tell_zone(struct dns_server *s, const struct zone_file *f, const str
 	emit(s, EVENT_ZONE, LEVEL_INFO, new->name, from, to, text);
 	if (f->warning != NULL)
 		emit(s, EVENT_ZONE, LEVEL_WARNING, new->name, "", "", f->warning);
-	else if (old->serial == new->serial && (old->flags & ZONE_SERVED) != 0 &&
-		 old->error[0] == '\0')
+	if (f->serial_kept)
 		emit(s, EVENT_ZONE, LEVEL_WARNING, new->name, "", "",
 			"the content changed and the serial did not");
 }

@@ -1,6 +1,7 @@
 /* One zone file: reading it, or its last good copy, and taking over what was read. */
 #include "dns/zone_files.h"
 
+#include "base/clock.h"
 #include "base/io.h"
 
 #include <stdio.h>
@@ -90,6 +91,13 @@ static void load_copy(struct zone_files *zf, struct zone_file *f)
 	report_free(&ignored);
 }
 
+/* What the zone includes is compared with this from now on, also when the new version is refused. */
+static void renew_includes(const struct zone_files *zf, struct zone_file *f)
+{
+	for (size_t i = 0; f->zone != NULL && i < f->include_count; i++)
+		f->include[i] = stamp_at(zf->folder->fd, zone_file(f->zone, i + 1));
+}
+
 /* Read the file as it is now: sets `next` or `error`. */
 void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct stamp *stamp,
 	uint64_t now_ms, uint64_t real_ms)
@@ -99,11 +107,13 @@ void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct sta
 	char *error = NULL;
 
 	zone_free(f->next); /* left over when memory was too short to accept it */
+	renew_includes(zf, f);
 	f->stamp = *stamp;
 	f->unsure = !stamp_rested(stamp, real_ms);
 	f->duplicate = f->next_is_copy = false;
 	zone_file_origin(f, origin);
-	if (zone_load(zf->folder->fd, f->name, f->name, origin, &zf->pools, &f->next, &report) < 0) {
+	if (zone_load(zf->folder->fd, f->name, f->name, origin, &zf->pools, &f->next, &report) <
+		0) {
 		f->next = NULL;
 		error = first_message(&report, SEVERITY_ERROR, report.errors);
 		if (error == NULL)
@@ -123,7 +133,18 @@ void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct sta
 		load_copy(zf, f);
 }
 
-static void note_includes(const struct zone_files *zf, struct zone_file *f)
+/* Could the file have changed while it was read? Only the kernel sets this time. */
+static bool is_fresh(const struct stamp *s, uint64_t since_real_ms)
+{
+	uint64_t changed_ms = (uint64_t)(s->changed_ns / 1000000);
+
+	return s->size < 0 ||
+	       (changed_ms + STAMP_REST_MS >= since_real_ms && changed_ms <= clock_real_ms());
+}
+
+/* The files that f->zone includes; the scan that read them began at real_ms. Their names are known only now that they
+ * have been read, so one that is younger than that is read again. */
+static void note_includes(const struct zone_files *zf, struct zone_file *f, uint64_t real_ms)
 {
 	size_t count = zone_file_count(f->zone) - 1;
 
@@ -133,8 +154,9 @@ static void note_includes(const struct zone_files *zf, struct zone_file *f)
 	if (f->include == NULL)
 		return;
 	f->include_count = count;
+	renew_includes(zf, f);
 	for (size_t i = 0; i < count; i++)
-		f->include[i] = stamp_at(zf->folder->fd, zone_file(f->zone, i + 1));
+		f->unsure = f->unsure || is_fresh(&f->include[i], real_ms);
 }
 
 void zone_file_accept(struct zone_files *zf, struct zone_file *f, uint64_t real_ms)
@@ -148,6 +170,9 @@ void zone_file_accept(struct zone_files *zf, struct zone_file *f, uint64_t real_
 		f->loaded_real_ms = f->copied_real_ms;
 	} else {
 		f->news = f->news || !same || f->error != NULL;
+		f->serial_kept = old != NULL && !same &&
+				 name_equal(zone_apex(old), zone_apex(f->next)) &&
+				 zone_serial(old) == zone_serial(f->next);
 		f->copy_due = f->copy_due || !same || f->from_copy;
 		f->from_copy = false;
 		f->loaded_real_ms = real_ms;
@@ -158,7 +183,7 @@ void zone_file_accept(struct zone_files *zf, struct zone_file *f, uint64_t real_
 	f->zone = f->next;
 	f->next = NULL;
 	if (!f->next_is_copy)
-		note_includes(zf, f);
+		note_includes(zf, f, real_ms);
 	if (old != NULL && !name_equal(zone_apex(old), zone_apex(f->zone)))
 		zf->freed_apex = true;
 	zone_files_retire(zf, old);

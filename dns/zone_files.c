@@ -143,7 +143,7 @@ static int list_folder(const struct start_folder *folder, struct listing *out, s
 
 static bool includes_changed(const struct zone_files *zf, const struct zone_file *f)
 {
-	for (size_t i = 0; i < f->include_count; i++) {
+	for (size_t i = 0; f->zone != NULL && i < f->include_count; i++) {
 		struct stamp now = stamp_at(zf->folder->fd, zone_file(f->zone, i + 1));
 
 		if (!stamp_equal(&now, &f->include[i]))
@@ -155,7 +155,7 @@ static bool includes_changed(const struct zone_files *zf, const struct zone_file
 static bool includes_rested(
 	const struct zone_files *zf, const struct zone_file *f, uint64_t real_ms)
 {
-	for (size_t i = 0; i < f->include_count; i++) {
+	for (size_t i = 0; f->zone != NULL && i < f->include_count; i++) {
 		struct stamp now = stamp_at(zf->folder->fd, zone_file(f->zone, i + 1));
 
 		if (now.size >= 0 && !stamp_rested(&now, real_ms))
@@ -301,8 +301,11 @@ int zone_files_scan(struct zone_files *zf, bool first, uint64_t now_ms, uint64_t
 		goto out;
 	}
 	for (size_t i = 0; i < zf->count; i++) {
-		if (zf->file[i]->next != NULL)
-			zone_file_accept(zf, zf->file[i], real_ms);
+		if (zf->file[i]->next == NULL)
+			continue;
+		zone_file_accept(zf, zf->file[i], real_ms);
+		if (zf->file[i]->unsure)
+			again(out, now_ms + STAMP_REST_MS);
 	}
 	if (zf->freed_apex) /* a zone left its apex to another file */
 		again(out, now_ms + 1);
@@ -329,14 +332,21 @@ static struct dname *broken_apex(const struct zone_file *f)
 	return NULL;
 }
 
+/* Does a good version serve although the file is broken now? */
+static bool is_stale(const struct zone_file *f)
+{
+	return f->zone != NULL && f->error != NULL && !f->duplicate;
+}
+
 int zone_files_dataset(const struct zone_files *zf, struct dataset *d, struct err *e)
 {
 	struct zone **zones = calloc(zf->count + 1, sizeof *zones);
+	const struct zone **stale = calloc(zf->count + 1, sizeof *stale);
 	struct dname **broken = calloc(zf->count + 1, sizeof *broken);
-	size_t zone_count = 0, broken_count = 0;
+	size_t zone_count = 0, stale_count = 0, broken_count = 0;
 	int rc = -1;
 
-	if (zones == NULL || broken == NULL) {
+	if (zones == NULL || stale == NULL || broken == NULL) {
 		(void)err_set(e, "out of memory for %zu zones", zf->count);
 		goto out;
 	}
@@ -345,13 +355,20 @@ int zone_files_dataset(const struct zone_files *zf, struct dataset *d, struct er
 			zones[zone_count++] = zf->file[i]->zone;
 		else if ((broken[broken_count] = broken_apex(zf->file[i])) != NULL)
 			broken_count++;
+		if (is_stale(zf->file[i]))
+			stale[stale_count++] = zf->file[i]->zone;
 	}
 	rc = dataset_build(
 		d, zones, zone_count, (const struct dname *const *)broken, broken_count, e);
+	if (rc == 0 && dataset_set_stale(d, stale, stale_count, e) < 0) {
+		dataset_clear(d);
+		rc = -1;
+	}
 out:
 	for (size_t i = 0; i < broken_count; i++)
 		free(broken[i]);
 	free(broken);
+	free(stale);
 	free(zones);
 	return rc;
 }

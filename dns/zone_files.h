@@ -40,6 +40,7 @@ struct zone_file {
 	uint32_t row;                            /* on the board, or ZONE_ROW_NONE */
 	bool from_copy;                          /* `zone` is the last good copy */
 	bool next_is_copy;                       /* `next` is */
+	bool serial_kept;                        /* its content changed, its serial did not */
 	bool duplicate;                          /* `error` is that another file serves its apex */
 	bool unsure;                             /* it was young when it was read: read it again */
 	bool listed;                             /* the last scan saw it */

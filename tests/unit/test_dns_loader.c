@@ -265,6 +265,80 @@ static void included_files_are_followed(void **state)
 	stage_free(s);
 }
 
+/* A good zone whose include breaks keeps what it had, and follows the include again once it is mended. */
+static void an_included_file_that_breaks_is_still_followed(void **state)
+{
+	struct stage *s = stage_new();
+	struct board_zone row;
+
+	(void)state;
+	lab_write(&s->lab, "head", "@ SOA ns h 1 1 1 1 60\n");
+	lab_write(&s->lab, "a.test.zone", "$TTL 60\n$INCLUDE head\n@ NS ns.test.\n");
+	start_loader(s);
+	lab_write(&s->lab, "head", "@ SOA ns h x 1 1 1 60\n");
+	wait_error(s, "a.test.zone", "head:1:12: error: serial \"x\"");
+	assert_int_equal(serial_of(s, "a.test"), 1);
+	lab_write(&s->lab, "head", "@ SOA ns h 2 1 1 1 60\n");
+	wait_serial(s, "a.test", 2);
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_string_equal(row.error, "");
+	stop_loader(s);
+	stage_free(s);
+}
+
+#define KEPT "the content changed and the serial did not"
+
+/* Step until an event says `text`. Returns how many said KEPT on the way, that one included. */
+static unsigned wait_told(struct stage *s, const char *text)
+{
+	unsigned kept = 0;
+
+	for (;;) {
+		const struct event *e;
+
+		loader_step(s->loader, clock_mono_ms());
+		while ((e = lab_event(&s->lab)) != NULL) {
+			if (strcmp(e->text, KEPT) == 0) {
+				assert_int_equal(e->level, LEVEL_WARNING);
+				assert_string_equal(e->object, "a.test");
+				kept++;
+			}
+			if (strstr(e->text, text) != NULL)
+				return kept;
+		}
+		(void)usleep(5000);
+	}
+}
+
+static void a_serial_that_stays_while_the_content_changes_is_told(void **state)
+{
+	struct stage *s = stage_new();
+
+	(void)state;
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	start_loader(s);
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("2", "192.0.2.2"));
+	assert_int_equal(wait_told(s, "serial 2"), 0);
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("2", "192.0.2.3"));
+	assert_int_equal(wait_told(s, KEPT), 1);
+	/* beside other warnings, too */
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("2", "192.0.2.4") "x.org. TXT x\n");
+	assert_int_equal(wait_told(s, KEPT), 1);
+	/* over a broken version in between; the same content again is no change */
+	lab_write(&s->lab, "a.test.zone", "nonsense\n");
+	assert_int_equal(wait_told(s, "has no type"), 0);
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("2", "192.0.2.4"));
+	assert_int_equal(wait_told(s, "loaded"), 0);
+	lab_write(&s->lab, "a.test.zone", "nonsense\n");
+	assert_int_equal(wait_told(s, "has no type"), 0);
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("2", "192.0.2.5"));
+	assert_int_equal(wait_told(s, KEPT), 1);
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("3", "192.0.2.5"));
+	assert_int_equal(wait_told(s, "serial 3"), 0);
+	stop_loader(s);
+	stage_free(s);
+}
+
 static void another_generation_s_rows_are_left_alone(void **state)
 {
 	static const struct timespec rested[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
@@ -299,6 +373,8 @@ int main(void)
 		cmocka_unit_test(of_two_files_with_one_apex_the_first_stays),
 		cmocka_unit_test(copies_go_with_their_zones),
 		cmocka_unit_test(included_files_are_followed),
+		cmocka_unit_test(an_included_file_that_breaks_is_still_followed),
+		cmocka_unit_test(a_serial_that_stays_while_the_content_changes_is_told),
 		cmocka_unit_test(another_generation_s_rows_are_left_alone),
 	};
 
