@@ -61,6 +61,8 @@ static bool find_zone(struct walk *w)
 		}
 		return false;
 	}
+	if (data->stale_count > 0 && w->zone != NULL && dataset_is_stale(data, w->zone))
+		reply_explain(w->reply, EDE_STALE, "zone file is broken, last good version serves");
 	if (w->zone == NULL && w->links == 0) {
 		reply_empty(w->reply, RCODE_REFUSED);
 		reply_explain(w->reply, EDE_NOT_AUTHORITATIVE, "");

@@ -22,7 +22,8 @@ struct facts {
 	const struct dataset *data;
 	const struct view *view; /* NULL when there are no pools */
 	uint64_t now_ms;
-	uint32_t now_s; /* real time in seconds since 1970, for cookies */
+	uint32_t now_s;    /* real time in seconds since 1970, for cookies */
+	bool verdicts_old; /* checks do not run: what is known of endpoints is from before */
 };
 
 /* What differs from one answer to the next; the caller's own. */

@@ -89,7 +89,7 @@ static void derive(const struct conf_secret *seed, uint32_t day, struct conf_sec
 	uint8_t input[] = {'d', 'a', 'y', ' ', 0, 0, 0, 0, 0};
 
 	store_u32(input + 4, day);
-	for (unsigned half = 0; half < 2; half++) {
+	for (size_t half = 0; half < 2; half++) {
 		input[8] = (uint8_t)half;
 		store_hash(out->octets + half * HASH_SIZE,
 			hash_siphash(seed->octets, input, sizeof input));

@@ -1,5 +1,7 @@
 #include "dns/dataset.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,8 +39,51 @@ int dataset_build(struct dataset *d, struct zone *const *zones, size_t zone_coun
 	return 0;
 }
 
+static size_t stale_home(const struct dataset *d, const struct zone *zone)
+{
+	return hash_mix(0, (uintptr_t)zone) & d->stale_mask;
+}
+
+int dataset_set_stale(
+	struct dataset *d, const struct zone *const *stale, size_t count, struct err *e)
+{
+	size_t slots = 1;
+
+	if (count == 0)
+		return 0;
+	while (slots < count * 2)
+		slots *= 2;
+	d->stale = calloc(slots, sizeof d->stale[0]);
+	if (d->stale == NULL)
+		return err_set(e, "out of memory for %zu stale zones", count);
+	d->stale_mask = slots - 1;
+	d->stale_count = count;
+	for (size_t i = 0; i < count; i++) {
+		size_t at = stale_home(d, stale[i]);
+
+		while (d->stale[at] != 0)
+			at = (at + 1) & d->stale_mask;
+		d->stale[at] = (uintptr_t)stale[i];
+	}
+	return 0;
+}
+
+bool dataset_is_stale(const struct dataset *d, const struct zone *zone)
+{
+	if (d->stale_count == 0)
+		return false;
+	for (size_t i = stale_home(d, zone); d->stale[i] != 0; i = (i + 1) & d->stale_mask) {
+		if (d->stale[i] == (uintptr_t)zone)
+			return true;
+	}
+	return false;
+}
+
 void dataset_clear(struct dataset *d)
 {
+	free(d->stale);
+	d->stale = NULL;
+	d->stale_count = 0;
 	zoneset_free(d->zones);
 	free(d->broken);
 	d->zones = NULL;

@@ -7,6 +7,8 @@
  * A broken zone is one that is configured but has no good version at all: names at or below its apex get
  * SERVFAIL instead of what an enclosing zone would say. The apex is taken from the file's name, since the file
  * could not be read.
+ *
+ * A stale zone is one whose file is broken while its last good version serves: answers from it say so.
  */
 #ifndef DNS_DATASET_H
 #define DNS_DATASET_H
@@ -34,15 +36,22 @@ struct dataset {
 	struct broken_zone *broken; /* open-addressed */
 	size_t broken_mask;         /* slots - 1 */
 	size_t broken_count;
+	uintptr_t *stale; /* addresses of zones, open-addressed; NULL without any */
+	size_t stale_mask, stale_count;
 };
 
 /* `d` comes with conf, steering and geo set; on success `zones` and `broken` are set too. */
 int dataset_build(struct dataset *d, struct zone *const *zones, size_t zone_count,
 	const struct dname *const *broken, size_t broken_count, struct err *e);
-/* Frees what dataset_build() made. */
+/* After dataset_build(): which of the zones are stale. */
+int dataset_set_stale(
+	struct dataset *d, const struct zone *const *stale, size_t count, struct err *e);
+/* Frees what these made. */
 void dataset_clear(struct dataset *d);
 
 /* The longest broken apex at or above `name` (above: skip `name` itself); its place in dname.offset, or -1. */
 int dataset_find_broken(const struct dataset *d, const struct dname *name, bool above);
+
+bool dataset_is_stale(const struct dataset *d, const struct zone *zone);
 
 #endif

@@ -42,6 +42,15 @@ static void fail(struct walk *w, enum rcode rcode, enum ede_code code, const cha
 	reply_explain(w->reply, code, text);
 }
 
+/* Nothing serves: what is given is a guess, or what served last. */
+static void explain_degraded(struct walk *w, const struct pick *pick)
+{
+	const struct conf_pool *pool = &w->facts->data->conf->pools[pick->pool];
+	bool last = pick->kind == PICK_OK && pool->when_all_down == ALL_DOWN_LAST_GOOD;
+
+	reply_explain(w->reply, last ? EDE_STALE : EDE_OTHER, "no endpoint of the pool is up");
+}
+
 static void add_endpoints(struct walk *w, const struct pick *pick, unsigned family, uint32_t ttl_s)
 {
 	const struct conf_endpoint *endpoints = w->facts->data->conf->endpoints;
@@ -84,8 +93,10 @@ void walk_steered(struct walk *w, const struct pool_record *record)
 		w->chance->cursor, &w->chance->rng, &pick);
 	w->notes->steered = true;
 	w->notes->degraded = pick.degraded;
+	if (w->facts->verdicts_old && data->conf->pools[pick.pool].check != CONF_NONE)
+		reply_explain(w->reply, EDE_STALE, "checks do not run, verdicts are old");
 	if (pick.degraded)
-		reply_explain(w->reply, EDE_OTHER, "no endpoint of the pool is up");
+		explain_degraded(w, &pick);
 	switch (pick.kind) {
 	case PICK_OK:
 		w->reply->scope = pick.scope;

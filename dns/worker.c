@@ -35,7 +35,15 @@ void dns_worker_clear(struct dns_worker *w)
 	responder_clear(&w->responder);
 }
 
-/* Real time for cookies, and the day's secrets. */
+/* Has health, which beat once, stopped? */
+static bool is_health_silent(const struct dns_server *s, uint64_t now_ms)
+{
+	uint64_t beat_ms = atomic_load_explicit(&s->board->health->beat_ms, memory_order_relaxed);
+
+	return beat_ms != 0 && now_ms > beat_ms + VERDICTS_OLD_MS;
+}
+
+/* Once a second: real time for cookies and whether checks run; then the day's secrets. */
 static void keep_time(struct dns_worker *w, uint64_t now_ms)
 {
 	struct responder *r = &w->responder;
@@ -43,6 +51,7 @@ static void keep_time(struct dns_worker *w, uint64_t now_ms)
 	if (w->real_read_ms == 0 || now_ms - w->real_read_ms >= REAL_TIME_MS) {
 		w->real_read_ms = now_ms;
 		w->real_offset_ms = clock_real_ms() - now_ms;
+		r->facts.verdicts_old = is_health_silent(w->server, now_ms);
 	}
 	r->facts.now_s = (uint32_t)((now_ms + w->real_offset_ms) / 1000);
 	if (w->server->cookie_secrets == NULL && r->cookies.day != r->facts.now_s / COOKIE_DAY_S)

@@ -16,6 +16,9 @@
  * limit. */
 #define REPEAT_LOG_MS 10000u
 #define REAL_TIME_MS  1000u /* real time is asked for that often: cookies count in seconds */
+/* Without a beat of health for so long verdicts count as old: it beats every second, and a crashed
+ * one is back within 5 s. */
+#define VERDICTS_OLD_MS 10000u
 
 struct dns_worker {
 	struct dns_server *server;

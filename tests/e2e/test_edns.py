@@ -8,6 +8,15 @@ SECRET, OTHER = "e5e973e5a6b2a43f48e7dc849e37bfcf", "445536bcd2513298075a5d37966
 CLIENT = bytes.fromhex("2464c4abcf10c957")
 
 
+POOLS = """
+  web:
+    check: home
+    when_all_down: last_good
+    endpoints:
+      lon1: {{address: {n}.11, region: london}}
+      nyc1: {{address: {n}.21, region: newyork}}"""
+
+
 def start(lab, dns="", **how):
     """A server with a section `dns` and no proxies: nothing here is steered."""
     lab.write("zones/master.com.zone", how.pop("zone", ZONE))
@@ -71,6 +80,21 @@ def test_extended_errors_say_why(lab):
     assert reply.rcode() == dns.rcode.REFUSED and edes(reply) == [21]
     assert edes(ask(server)) == []
     wait("the transfer in the log", lambda: "zone transfers refused" in server.log())
+
+
+def test_stale_and_degraded_answers_say_so(lab):
+    server, proxies = serve(lab, pools=POOLS.format(n=lab.net))
+    assert edes(ask(server)) == [] and edes(ask(server, "www.master.com")) == []
+    lab.write("zones/master.com.zone", ZONE.replace("192.0.2.80", "192.0.2.300"))
+    reply = wait("the zone to be stale", lambda: edes(r := ask(server)) and r)
+    assert edes(reply) == [3] and rdata(reply) == {"192.0.2.80"}
+    lab.write("zones/master.com.zone", ZONE.replace("192.0.2.80", "192.0.2.81"))
+    reply = wait("the zone to be good", lambda: not edes(r := ask(server)) and r)
+    assert rdata(reply) == {"192.0.2.81"}
+    for p in proxies.values():
+        p.down()
+    reply = wait("all to be down", lambda: edes(r := ask(server, "www.master.com")) and r)
+    assert edes(reply) == [3] and reply.answer  # last_good: what served last
 
 
 def test_cookies_of_a_shared_secret_are_those_of_rfc_9018(lab):

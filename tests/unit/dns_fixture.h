@@ -96,7 +96,8 @@ static inline void world_open(struct world *w, const struct dname *broken)
 	assert_int_equal(responder_init(&w->responder, w->conf != NULL ? w->conf->pool_count : 0,
 				 w->counter),
 		0);
-	w->responder.facts = (struct facts){&w->data, w->view, 1000, 1700000000};
+	w->responder.facts = (struct facts){
+		.data = &w->data, .view = w->view, .now_ms = 1000, .now_s = 1700000000};
 	rng_seed(&w->responder.chance.rng, 1);
 }
 
