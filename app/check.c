@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "conf/conf.h"
 #include "conf/print.h"
+#include "dns/zone_copies.h"
 #include "geo/geo.h"
 #include "zones/zone.h"
 
@@ -38,6 +39,7 @@ struct check {
 	struct conf *conf; /* NULL: no -c, or it has errors */
 	struct zone_pools pools;
 	const char **names; /* of pools, then of regions */
+	int copies;         /* the folder of last good zones; -1 = none that can be read */
 	struct report report;
 	struct loaded *loaded;
 	size_t zone_count, zone_capacity, records, databases;
@@ -111,6 +113,29 @@ static int keep_zone(struct check *k, struct zone *z)
 	return 0;
 }
 
+/* The copies of what a server with this configuration served last. An operator who may not read the state folder does
+ * without the comparison. */
+static void open_copies(struct check *k)
+{
+	int state = k->conf != NULL && k->conf->state != NULL
+			    ? open(k->conf->state, O_PATH | O_DIRECTORY | O_CLOEXEC)
+			    : -1;
+
+	if (state < 0)
+		return;
+	k->copies = openat(state, COPIES_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)close(state);
+}
+
+/* Whoever follows the zone by its serial would miss the change. */
+static void check_serial(struct check *k, const char *name, const char *shown, const struct zone *z)
+{
+	if (k->copies >= 0 && zone_copy_keeps_serial(k->copies, name, z))
+		report_add(&k->report, SEVERITY_WARNING, shown, 0, 0,
+			"the content changed since it was served last and the serial %u did not",
+			zone_serial(z));
+}
+
 static void check_zone(struct check *k, int dirfd, const char *name, const char *shown)
 {
 	char origin[NAME_TEXT_MAX];
@@ -126,6 +151,7 @@ static void check_zone(struct check *k, int dirfd, const char *name, const char 
 	(void)snprintf(origin, sizeof origin, "%.*s.", (int)stem, name);
 	if (zone_load(dirfd, name, shown, origin, &k->pools, &z, &k->report) < 0)
 		return;
+	check_serial(k, name, shown, z);
 	if (is_duplicate(k, z, shown) || keep_zone(k, z) < 0)
 		zone_free(z);
 }
@@ -224,9 +250,10 @@ static void check_secrets(struct check *k)
 
 /* ---- the verb ---- */
 
-static void print_all(const struct check *k)
+static int print_all(const struct check *k)
 {
 	struct text out = {0};
+	bool written;
 
 	if (k->zones != NULL) {
 		for (size_t i = 0; i < k->zone_count; i++)
@@ -234,9 +261,13 @@ static void print_all(const struct check *k)
 	} else if (k->conf != NULL) {
 		conf_print(k->conf, &out);
 	}
-	if (out.length > 0)
-		(void)fwrite(out.data, 1, out.length, stdout);
+	written = !out.failed && fwrite(out.data, 1, out.length, stdout) == out.length &&
+		  fflush(stdout) == 0;
+	if (!written)
+		(void)fprintf(stderr, "waymark: cannot print: %s\n",
+			out.failed ? "out of memory" : strerror(errno));
 	text_free(&out);
+	return written ? 0 : -1;
 }
 
 static void count(struct text *t, size_t n, const char *what)
@@ -269,6 +300,7 @@ static int run_check(struct check *k)
 {
 	bool conf_good = k->conf_file == NULL || conf_load(k->conf_file, &k->conf, &k->report) == 0;
 
+	open_copies(k);
 	/* without its pools, every POOL record would be an error of the second kind */
 	if (conf_good && name_pools(k) < 0)
 		report_add(&k->report, SEVERITY_ERROR, NULL, 0, 0, "out of memory");
@@ -281,16 +313,18 @@ static int run_check(struct check *k)
 	if (k->conf != NULL)
 		check_secrets(k);
 	report_print(&k->report);
-	if (k->print && k->report.errors == 0)
-		print_all(k);
 	sum_up(k);
-	return k->report.errors > 0;
+	if (k->report.errors > 0)
+		return 1;
+	return k->print && print_all(k) < 0;
 }
 
 static void check_clear(struct check *k)
 {
 	for (size_t i = 0; i < k->zone_count; i++)
 		zone_free(k->loaded[i].zone);
+	if (k->copies >= 0)
+		(void)close(k->copies);
 	free(k->loaded);
 	free(k->names);
 	if (k->conf != NULL)
@@ -319,7 +353,7 @@ static int usage(void)
 
 int verb_check(int argc, char **argv)
 {
-	struct check k = {0};
+	struct check k = {.copies = -1};
 	int rc;
 
 	if (argc == 1 && strcmp(argv[0], "--print-reference") == 0)

@@ -74,6 +74,25 @@ int zone_copy_write(int copies, struct zone_file *f, struct err *e)
 	return rc;
 }
 
+bool zone_copy_keeps_serial(int copies, const char *name, const struct zone *z)
+{
+	const struct zone_pools pools = {.any = true}; /* the digest is of their names */
+	struct report ignored = {0};
+	char first[MARK_MAX];
+	struct zone *copy = NULL;
+	bool kept = false;
+
+	mark(z, first);
+	if (!is_current(copies, name, first) &&
+		zone_load(copies, name, name, ".", &pools, &copy, &ignored) == 0) {
+		kept = zone_serial(copy) == zone_serial(z) && zone_digest(copy) != zone_digest(z) &&
+		       name_equal(zone_apex(copy), zone_apex(z));
+		zone_free(copy);
+	}
+	report_free(&ignored);
+	return kept;
+}
+
 void zone_copy_delete(int copies, const char *name)
 {
 	(void)unlinkat(copies, name, 0); /* gone already, or it is pruned at the next start */

@@ -1,7 +1,7 @@
 """Zone files as operators edit them: changed, added, removed, broken, and what outlives a kill (DESIGN 2 and 6)."""
-import os, signal
-import dns.rcode
-from lab import conf, four_proxies, serve, wait, ZONE
+import os, signal, subprocess
+import dns.rcode, dns.zone
+from lab import conf, four_proxies, serve, wait, WAYMARK, ZONE
 
 OTHER = "@ 300 SOA ns1 h 7 1h 10m 1w 60\n@ 300 NS ns1\nns1 300 A 192.0.2.9\nwww 300 A 192.0.2.99\n"
 
@@ -119,3 +119,68 @@ def test_a_replaced_folder_starts_a_new_generation(lab):
     (lab.folder / "two/new").write_text(ZONE.replace("192.0.2.80", "192.0.2.91"))
     (lab.folder / "two/new").rename(lab.folder / "two/master.com.zone")
     wait("a change in it", lambda: server.ips("static.master.com") == {"192.0.2.91"}, 5)
+
+
+def check(lab, *args):
+    return subprocess.run([str(WAYMARK), "check", *args], cwd=lab.folder, capture_output=True, text=True, timeout=30)
+
+
+def test_check_reports_all_mistakes_of_a_single_file_with_their_places(lab):
+    lab.write("db.master.com", "@ 60 SOA ns. h. x 1 1 1 1\n@ 60 NS\n$INCLUDE part\nb 60 MX mail\nc 60 POOL \"two words\"\n")
+    lab.write("part", "a 60 A 1.2.3\n")
+    p = check(lab, "--zones", "db.master.com")
+    assert p.returncode == 1 and p.stdout == ""
+    lines = p.stderr.splitlines()
+    for place in ("db.master.com:1:17:", "db.master.com:2:6:", "part:1:8:", "db.master.com:4:9:", "db.master.com:5:11:"):
+        assert sum(line.startswith(f"{place} error: ") for line in lines) == 1, (place, p.stderr)
+    assert "5 errors, 0 warnings" in lines[-1] and len(lines) == 6
+
+
+def test_check_prints_a_zone_that_reads_back_the_same(lab):
+    lab.write("master.com.zone", ZONE + 'odd 60 TXT "a\\"b\\\\c" "two\nlines" \\# \n$INCLUDE part.inc sub2\n$GENERATE 1-3 g$ 60 A 10.0.0.$\n'
+              "g1 60 A 10.0.0.1\nany 60 POOL nobody region=nowhere\nx.org. 60 A 10.0.0.1\n")
+    lab.write("part.inc", "p 60 SVCB 1 . alpn=h2,h3 port=8443\nq 60 TYPE731 \\# 2 abcd\n")
+    first = check(lab, "--zones", "master.com.zone", "--print")
+    assert first.returncode == 0, first.stderr
+    assert "warning: repeats the record" in first.stderr and "warning: x.org. is not in zone master.com." in first.stderr
+    lab.write("elsewhere", first.stdout)
+    again = check(lab, "--zones", "elsewhere", "--print")
+    assert again.returncode == 0 and again.stdout == first.stdout and "0 errors, 0 warnings" in again.stderr
+    for line in ('odd.master.com. 60 IN TXT "a\\"b\\\\c" "two\\010lines" "#"', "any.master.com. 60 IN POOL nobody region=nowhere",
+                 "g3.master.com. 60 IN A 10.0.0.3", 'p.sub2.master.com. 60 IN SVCB 1 . alpn=h2,h3 port=8443',
+                 "q.sub2.master.com. 60 IN TYPE731 \\# 2 abcd"):
+        assert line in first.stdout.splitlines(), (line, first.stdout)
+    # an independent reader finds the same records in both (POOL apart)
+    plain = "".join(line + "\n" for line in first.stdout.splitlines() if " POOL " not in line)
+    zone = dns.zone.from_text(plain, "master.com.", relativize=False)
+    assert zone.get_rdataset("g2.master.com.", "A").to_text() == "60 IN A 10.0.0.2"
+    # with a configuration, its pools count
+    lab.write("waymark.yaml", conf(lab))
+    known = check(lab, "-c", "waymark.yaml", "--zones", "master.com.zone")
+    assert known.returncode == 1 and 'unknown pool "nobody"' in known.stderr
+
+
+def test_check_prints_nothing_into_a_full_disk_silently(lab):
+    lab.write("master.com.zone", ZONE)
+    with open("/dev/full", "w") as full:
+        p = subprocess.run([str(WAYMARK), "check", "--zones", "master.com.zone", "--print"], cwd=lab.folder, stdout=full,
+                           stderr=subprocess.PIPE, text=True, timeout=30)
+    assert p.returncode == 1 and "cannot print: No space left" in p.stderr
+
+
+def test_a_serial_that_stays_is_warned_of_by_check_and_by_the_server(lab):
+    server, _ = serve(lab)
+    copy = lab.folder / "state/zones/master.com.zone"
+    wait("the copy", copy.exists)
+    changed, kept = ZONE.replace("192.0.2.80", "192.0.2.81"), "the content changed since it was served last and the serial 2026112301 did not"
+    assert kept not in check(lab, "-c", "waymark.yaml").stderr
+    (lab.folder / "next").mkdir()
+    lab.write("next/master.com.zone", changed)
+    p = check(lab, "-c", "waymark.yaml", "--zones", "next/master.com.zone")
+    assert p.returncode == 0 and f"next/master.com.zone: warning: {kept}\n" in p.stderr, p.stderr
+    lab.write("next/master.com.zone", changed.replace("2026112301", "2026112302"))
+    assert kept not in check(lab, "-c", "waymark.yaml", "--zones", "next/master.com.zone").stderr
+    lab.write("zones/master.com.zone", changed)
+    wait("the server's warning", lambda: [e for e in server.events(event="zone", level="warning")
+                                          if "the content changed and the serial did not" in e["text"]])
+    assert server.ips("static.master.com") == {"192.0.2.81"}
