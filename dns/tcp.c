@@ -232,6 +232,7 @@ void *tcp_run(void *arg)
 	struct tcp *t = arg;
 	const struct timeval tick = {.tv_usec = TICK_MS * 1000};
 
+	dns_worker_hurry();
 	if (dns_server_wait_go(t->worker.server)) {
 		resume_accepts(t);
 		if (event_add(t->tick, &tick) < 0 || loop(t) < 0)

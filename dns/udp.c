@@ -241,6 +241,7 @@ void *udp_run(void *arg)
 	struct udp *u = arg;
 	struct dns_server *s = u->worker.server;
 
+	dns_worker_hurry();
 	if (dns_server_wait_go(s))
 		serve(u);
 	close(u->fd);

@@ -36,6 +36,10 @@ struct dns_worker {
 int dns_worker_init(struct dns_worker *w, struct dns_server *s, uint32_t row, struct err *e);
 void dns_worker_clear(struct dns_worker *w);
 
+/* From the thread itself, before it serves: let the kernel wake it in the middle of what others do
+ * on its processor. */
+void dns_worker_hurry(void);
+
 /* Go online with the current dataset and a view that is no older than the board's last move. */
 void dns_worker_enter(struct dns_worker *w, uint64_t now_ms);
 /* Go offline, note the beat, log refused transfers and what the rate limit did. */
