@@ -256,6 +256,24 @@ static int parse_question(struct query *q, struct reader *r)
 	return 0;
 }
 
+/* Queries have neither answers nor authority, but for the SOA that comes with IXFR (RFC 1995, 3). */
+static int skip_authority(const struct query *q, struct reader *r)
+{
+	unsigned answers = load_u16(q->packet + 6), count = load_u16(q->packet + 8);
+
+	if (q->type != TYPE_IXFR || answers > 0)
+		return -1;
+	for (; count > 0 && !r->failed; count--) {
+		const uint8_t *tail;
+
+		skip_name(r);
+		tail = get_bytes(r, OPT_TAIL_SIZE);
+		if (tail != NULL)
+			(void)get_bytes(r, load_u16(tail + 8));
+	}
+	return r->failed ? -1 : 0;
+}
+
 enum query_action query_parse(
 	struct query *q, const struct query_rules *rules, const uint8_t *packet, size_t length)
 {
@@ -279,9 +297,7 @@ enum query_action query_parse(
 		return error(q, RCODE_FORMERR);
 	if (questions == 1 && parse_question(q, &r) < 0)
 		return error(q, RCODE_FORMERR);
-	if (q->type == TYPE_IXFR) /* carries an SOA in its authority section: refused unread */
-		return judge_question(q);
-	if (load_u32(packet + 6) != 0) /* answers or authority in a question */
+	if (load_u32(packet + 6) != 0 && skip_authority(q, &r) < 0)
 		return error(q, RCODE_FORMERR);
 	if (parse_additionals(q, &r, &version) < 0)
 		return error(q, RCODE_FORMERR);

@@ -133,7 +133,8 @@ static void *take_many(void *arg)
 	return NULL;
 }
 
-/* One account for all threads. Only a thread that lost several races in a row gives one reply too many. */
+/* One account for all threads. Only a thread that lost several races in a row gives one reply too
+ * many. */
 static void threads_share_one_account(void **state)
 {
 	struct taker taker[THREADS];
