@@ -113,8 +113,8 @@ static int keep_zone(struct check *k, struct zone *z)
 	return 0;
 }
 
-/* The copies of what a server with this configuration served last. An operator who may not read the state folder does
- * without the comparison. */
+/* The copies of what a server with this configuration served last. An operator who may not read the
+ * state folder does without the comparison. */
 static void open_copies(struct check *k)
 {
 	int state = k->conf != NULL && k->conf->state != NULL

@@ -14,8 +14,8 @@
 int zone_copies_open(int state_fd, struct err *e);
 /* Write f's copy unless the one there is of the same content. -1 with `e`: the old copy, if any, stays. */
 int zone_copy_write(int copies, struct zone_file *f, struct err *e);
-/* Does the last good copy of the file `name` hold another content of the zone `z` under the same serial? False without a
- * copy that can be read. */
+/* Does the last good copy of the file `name` hold another content of the zone `z` under the same
+ * serial? False without a copy that can be read. */
 bool zone_copy_keeps_serial(int copies, const char *name, const struct zone *z);
 void zone_copy_delete(int copies, const char *name);
 /* Delete copies of files that are not in `zf`. */

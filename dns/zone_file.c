@@ -91,7 +91,8 @@ static void load_copy(struct zone_files *zf, struct zone_file *f)
 	report_free(&ignored);
 }
 
-/* What the zone includes is compared with this from now on, also when the new version is refused. */
+/* What the zone includes is compared with this from now on, also when its new version is
+ * refused. */
 static void renew_includes(const struct zone_files *zf, struct zone_file *f)
 {
 	for (size_t i = 0; f->zone != NULL && i < f->include_count; i++)
@@ -142,8 +143,8 @@ static bool is_fresh(const struct stamp *s, uint64_t since_real_ms)
 	       (changed_ms + STAMP_REST_MS >= since_real_ms && changed_ms <= clock_real_ms());
 }
 
-/* The files that f->zone includes; the scan that read them began at real_ms. Their names are known only now that they
- * have been read, so one that is younger than that is read again. */
+/* The files that f->zone includes; the scan that read them began at real_ms. Their names are known
+ * only now that they have been read, so one that is younger than that is read again. */
 static void note_includes(const struct zone_files *zf, struct zone_file *f, uint64_t real_ms)
 {
 	size_t count = zone_file_count(f->zone) - 1;

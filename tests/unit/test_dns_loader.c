@@ -265,7 +265,7 @@ static void included_files_are_followed(void **state)
 	stage_free(s);
 }
 
-/* A good zone whose include breaks keeps what it had, and follows the include again once it is mended. */
+/* A good zone whose include breaks keeps what it had, and follows it again once it is mended. */
 static void an_included_file_that_breaks_is_still_followed(void **state)
 {
 	struct stage *s = stage_new();
