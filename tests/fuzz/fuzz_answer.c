@@ -171,7 +171,8 @@ static struct world *build(void)
 	CHECK(dname_from_text(broken, "broken.e.", NULL, &why) == 0);
 	CHECK(dataset_build(&w->data, w->zone, 2, list, 1, &e) == 0);
 	CHECK(responder_init(&w->responder, w->conf->pool_count, w->counter) == 0);
-	w->responder.facts = (struct facts){&w->data, w->view, 1000, 1700000000};
+	w->responder.facts = (struct facts){
+		.data = &w->data, .view = w->view, .now_ms = 1000, .now_s = 1700000000};
 	w->dns[0] = w->dns[1] = w->conf->dns;
 	w->dns[1].cookies = COOKIES_REQUIRE;
 	exhaust(w);
