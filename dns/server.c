@@ -26,8 +26,6 @@ static int take_secrets(struct dns_server *s, struct err *e)
 
 int dns_server_init(struct dns_server *s, const struct role_start *start, struct err *e)
 {
-	struct steering *steering;
-
 	memset(s, 0, sizeof *s);
 	s->start = start;
 	s->board = start->board;
@@ -46,12 +44,11 @@ int dns_server_init(struct dns_server *s, const struct role_start *start, struct
 			return err_set(e, "out of memory for the rate limit");
 		}
 	}
-	if (steer_compile(s->conf, &steering, e) < 0) {
+	if (steer_compile(s->conf, &s->steering, e) < 0) {
 		rate_limit_free(s->rate);
 		close(s->wake);
 		return -1;
 	}
-	s->steering = steering;
 	pthread_mutex_init(&s->gate, NULL);
 	pthread_cond_init(&s->opened, NULL);
 	return 0;
@@ -59,10 +56,7 @@ int dns_server_init(struct dns_server *s, const struct role_start *start, struct
 
 void dns_server_clear(struct dns_server *s)
 {
-	struct steering *steering;
-
-	memcpy(&steering, &s->steering, sizeof steering); /* it was ours before it became const */
-	steer_free(steering);
+	steer_free(s->steering);
 	rate_limit_free(s->rate);
 	close(s->wake);
 	pthread_mutex_destroy(&s->gate);

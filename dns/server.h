@@ -21,22 +21,22 @@ struct dns_server {
 	const struct role_start *start;
 	struct board *board;
 	const struct conf *conf;
-	const struct steering *steering;
+	struct steering *steering;                 /* nobody changes it once it is compiled */
 	const struct conf_secrets *cookie_secrets; /* NULL: those of the day, out of the seed */
 	struct rate_limit *rate;                   /* NULL: no limit */
 	uint64_t ready_by_ms;                      /* from then on every pool counts as ready */
 	_Atomic(struct dataset *) data; /* loaded inside a batch only, NULL before the first load */
-	_Atomic bool stop;              /* receive nothing more */
 	_Atomic uint64_t leave_ms;      /* TCP closes what is left then; 0 = not yet known */
-	_Atomic bool failed;            /* a thread cannot go on: the role ends with an error */
+	_Atomic size_t holders;         /* threads that have listening sockets open */
 	struct conf_secret cookie_seed;
-	char failure[256];      /* why; written once, before `failed` */
-	_Atomic bool failing;   /* somebody writes `failure` */
-	_Atomic size_t holders; /* threads that have listening sockets open */
-	int wake;               /* eventfd to the main thread */
-	pthread_mutex_t gate;   /* protects `go` */
+	pthread_mutex_t gate; /* protects `go` */
 	pthread_cond_t opened;
-	bool go; /* serve, or end when `stop` is set */
+	int wake;             /* eventfd to the main thread */
+	_Atomic bool stop;    /* receive nothing more */
+	_Atomic bool failed;  /* a thread cannot go on: the role ends with an error */
+	_Atomic bool failing; /* somebody writes `failure` */
+	bool go;              /* serve, or end when `stop` is set */
+	char failure[256];    /* why; written once, before `failed` */
 };
 
 int dns_server_init(struct dns_server *s, const struct role_start *start, struct err *e);
