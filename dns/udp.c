@@ -14,9 +14,10 @@
 #define BATCH_MAX 64u /* datagrams a system call; more gained nothing */
 #define QUERY_ROOM                                                                                 \
 	1472u /* octets kept of a datagram: what an Ethernet frame carries; the rest is cut and FORMERR */
-#define SEND_WAIT_MS 5  /* how long a full send buffer may hold a batch up */
-#define SHORTAGE_MS  10 /* pause when the kernel has no memory to receive */
-#define CONTROL_SIZE CMSG_SPACE(sizeof(struct in6_pktinfo)) /* the larger of the two */
+#define DRAIN_BATCHES 160u /* what the receive buffer holds, about 10,000 datagrams */
+#define SEND_WAIT_MS  5    /* how long a full send buffer may hold a batch up */
+#define SHORTAGE_MS   10   /* pause when the kernel has no memory to receive */
+#define CONTROL_SIZE  CMSG_SPACE(sizeof(struct in6_pktinfo)) /* the larger of the two */
 
 struct datagram {
 	struct sockaddr_storage peer;
@@ -236,14 +237,29 @@ static void serve(struct udp *u)
 	}
 }
 
+/* After STOP: answer what is queued. The next generation reads the same socket, unless it has fewer
+ * workers or another address: then nobody else would. */
+static void drain(struct udp *u)
+{
+	for (unsigned i = 0; i < DRAIN_BATCHES; i++) {
+		int n = recvmmsg(u->fd, u->in, BATCH_MAX, MSG_DONTWAIT, NULL);
+
+		if (n <= 0)
+			return;
+		serve_batch(u, (unsigned)n);
+	}
+}
+
 void *udp_run(void *arg)
 {
 	struct udp *u = arg;
 	struct dns_server *s = u->worker.server;
 
 	dns_worker_hurry();
-	if (dns_server_wait_go(s))
+	if (dns_server_wait_go(s)) {
 		serve(u);
+		drain(u);
+	}
 	close(u->fd);
 	dns_server_let_go(s);
 	return NULL;

@@ -243,6 +243,33 @@ static void udp_answers_and_leaves_from_the_address_asked(void **state)
 	house_stop(h);
 }
 
+/* A generation with fewer workers, or without the address, will not read this socket. */
+static void what_is_queued_at_stop_is_answered(void **state)
+{
+	enum { CLIENTS = 50, EACH = 100 };
+	struct house *h = house_open();
+	uint8_t packet[512], reply[1500];
+	size_t size = query(packet, 2);
+	int fd[CLIENTS];
+
+	(void)state;
+	for (unsigned i = 0; i < CLIENTS; i++)
+		fd[i] = client(SOCK_DGRAM, &h->udp_at[0]);
+	assert_int_equal(
+		setsockopt(h->own[0], SOL_SOCKET, SO_RCVBUF, &(int){8 << 20}, sizeof(int)), 0);
+	for (unsigned i = 0; i < CLIENTS * EACH; i++)
+		assert_true(send(fd[i % CLIENTS], packet + 2, size - 2, 0) > 0);
+	house_serve(h);
+	assert_true(recv(fd[0], reply, sizeof reply, MSG_PEEK) > 0);
+	assert_int_equal(link_send(h->link, LINK_STOP, 0, NULL), 0);
+	assert_int_equal(hear_end(h), LINK_STOPPED);
+	assert_int_equal(pthread_join(h->thread, NULL), 0);
+	assert_int_equal(recv(h->own[0], reply, sizeof reply, MSG_DONTWAIT), -1);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		close(fd[i]);
+	house_close(h);
+}
+
 static void nothing_is_received_before_go(void **state)
 {
 	struct house *h = house_open();
@@ -638,6 +665,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(udp_answers_and_leaves_from_the_address_asked),
+		cmocka_unit_test(what_is_queued_at_stop_is_answered),
 		cmocka_unit_test(nothing_is_received_before_go),
 		cmocka_unit_test(rubbish_is_answered_as_it_deserves),
 		cmocka_unit_test(tcp_queries_are_pipelined),
