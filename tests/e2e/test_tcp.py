@@ -280,7 +280,7 @@ def test_freebind_serves_an_address_once_it_is_there(lab):
     assert server.process.wait(30) != 0
     assert "freebind" in server.log()
     server = lab.start(text + "freebind: true\n", wrapper=ALONE)
-    assert "no interface has this address yet" in server.log()
+    wait("the warning", lambda: "no interface has this address yet" in server.log())
     for address in ("203.0.113.1", "2001:db8::53"):
         assert inside(server, "ip", "addr", "add", address, "dev", "lo").returncode == 0
         for how in ("+notcp", "+tcp"):
