@@ -84,17 +84,22 @@ static void find_again_for_ds(struct walk *w, struct find *f)
 	zone_find(child, w->name, f);
 }
 
+/* Has the chain its last CNAME, and would need another one? What its last name has else is still
+ * given. */
+static bool chain_is_full(struct walk *w)
+{
+	if (w->links < CHAIN_MAX)
+		return false;
+	w->notes->chain_cut = true;
+	return true;
+}
+
 /* Make `target` (wire that lives as long as the reply is written) the current name; `at` is its
  * offset in the reply. */
 static bool go_on(struct walk *w, const uint8_t *target, uint16_t at)
 {
-	struct dname *next;
+	struct dname *next = &w->names[++w->links];
 
-	if (++w->links == CHAIN_MAX) {
-		w->notes->chain_cut = true;
-		return false;
-	}
-	next = &w->names[w->links];
 	(void)dname_from_wire(next, target, NAME_WIRE_MAX);
 	for (unsigned i = 0; i < w->links; i++) {
 		const struct dname *seen = i == 0 ? &w->query->name : &w->names[i];
@@ -114,6 +119,8 @@ static bool follow_cname(struct walk *w, const struct rrset *cname)
 	const uint8_t *target = RDATA_OF(cname->wire);
 	uint16_t at;
 
+	if (chain_is_full(w))
+		return false;
 	if (!reply_add_cname(w->reply, &w->owner, TTL_OF(cname->wire), target, &at)) {
 		reply_truncate(w->reply);
 		return false;
@@ -208,9 +215,12 @@ static bool at_dname(struct walk *w, const struct find *f)
 	const struct rrset *set = node_rrset(f->node, TYPE_DNAME);
 	const uint8_t *target = RDATA_OF(set->wire);
 	size_t kept = w->name->offset[f->label], tail = name_length(target);
-	uint8_t *next = w->synthesised[w->links];
+	uint8_t *next;
 	uint16_t at;
 
+	if (chain_is_full(w))
+		return false;
+	next = w->synthesised[w->links];
 	if (!add_dname(w, f->node, set, f->label)) {
 		reply_truncate(w->reply);
 		return false;

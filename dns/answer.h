@@ -36,7 +36,7 @@ struct chance {
 struct answer_notes {
 	bool steered;   /* steer_pick() chose */
 	bool degraded;  /* no endpoint served */
-	bool chain_cut; /* CHAIN_MAX was reached */
+	bool chain_cut; /* the chain is longer than CHAIN_MAX */
 	bool unbound;   /* a POOL name, but no configuration with that pool */
 };
 

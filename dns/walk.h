@@ -20,7 +20,7 @@ struct walk {
 	unsigned dnames;          /* nodes in `dname_done` */
 
 	/* Written only as far as the chain goes. */
-	struct dname names[CHAIN_MAX];
+	struct dname names[CHAIN_MAX + 1];
 	uint8_t synthesised[CHAIN_MAX][NAME_WIRE_MAX];
 	const struct node *dname_done[CHAIN_MAX];
 };
@@ -31,7 +31,7 @@ struct owner walk_suffix(const struct walk *w, unsigned label);
 /* NOERROR or NXDOMAIN with the zone's SOA, whose TTL and minimum are at most cap_s (UINT32_MAX: as they are). */
 void walk_negative(struct walk *w, enum rcode rcode, uint32_t cap_s);
 
-/* Addresses of the names in the records of `set`, as far as they lie in the zone and fit (DESIGN 7). */
+/* Addresses of the names in the records of `set`, as far as they lie in the zone and fit. */
 void walk_additional(struct walk *w, const struct rrset *set);
 /* Glue of the cut at `label` of the current name; TC when in-domain glue does not fit (RFC 9471, 3.1). */
 void walk_glue(struct walk *w, const struct rrset *ns, unsigned label);

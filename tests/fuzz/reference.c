@@ -253,6 +253,8 @@ static bool at_node(const struct ref_zone *z, const struct ref_name *node,
 			return false;
 	}
 	if (cname != NULL) {
+		if (out->links == REF_CHAIN_MAX)
+			return false;
 		(void)add_set(&out->answer, z, node, CNAME, name);
 		reference_name(next, cname->rdata);
 		return type != CNAME && type != ANY;
@@ -280,6 +282,8 @@ static bool at_dname(const struct ref_zone *z, const struct ref_name *node,
 	size_t kept = name->length - node->length;
 	struct ref_record cname = {.owner = *name, .type = CNAME, .ttl = dname->ttl};
 
+	if (out->links == REF_CHAIN_MAX)
+		return false;
 	(void)add_set(&out->answer, z, node, DNAME, node);
 	if (kept + dname->length > LDNS_MAX_DOMAINLEN) {
 		out->rcode = YXDOMAIN;
@@ -297,8 +301,7 @@ static bool at_dname(const struct ref_zone *z, const struct ref_name *node,
 
 /* Step 3, down from the apex. True: *next is the next name of a chain. */
 static bool in_zone(const struct reference *r, const struct ref_zone *z,
-	const struct ref_name *name, uint16_t type, struct ref_reply *out, unsigned links,
-	struct ref_name *next)
+	const struct ref_name *name, uint16_t type, struct ref_reply *out, struct ref_name *next)
 {
 	size_t total = label_count(name), apex = label_count(&z->apex);
 	struct ref_name node = z->apex, wildcard;
@@ -309,7 +312,7 @@ static bool in_zone(const struct reference *r, const struct ref_zone *z,
 		struct ref_name encloser = node;
 
 		if (find(&z->records, &node, DNAME) != NULL)
-			return at_dname(z, &node, name, type, out, &out->made[links], next);
+			return at_dname(z, &node, name, type, out, &out->made[out->links], next);
 		node = suffix(name, labels + 1);
 		if (!exists(z, &node)) {
 			wildcard.wire[0] = 1;
@@ -325,9 +328,9 @@ static bool in_zone(const struct reference *r, const struct ref_zone *z,
 			continue;
 		child = nearest_zone(r, name, false);
 		if (type == DS && child != z && reference_equal(&child->apex, name))
-			return in_zone(r, child, name, type, out, links, next);
+			return in_zone(r, child, name, type, out, next);
 		out->cut = node;
-		out->authoritative = links > 0;
+		out->authoritative = out->links > 0;
 		(void)add_set(&out->authority, z, &node, NS, &node);
 		return false;
 	}
@@ -337,13 +340,14 @@ static bool in_zone(const struct reference *r, const struct ref_zone *z,
 void reference_answer(const struct reference *r, const struct ref_name *name, uint16_t type,
 	struct ref_reply *out)
 {
-	struct ref_name seen[REF_CHAIN_MAX], next;
+	struct ref_name seen[REF_CHAIN_MAX + 1], next;
 
 	*out = (struct ref_reply){.rcode = NOERROR};
 	seen[0] = *name;
-	for (unsigned links = 0; links < REF_CHAIN_MAX; links++) {
+	for (unsigned links = 0;; links++) {
 		const struct ref_zone *z = zone_for(r, &seen[links], type);
 
+		out->links = links;
 		out->last = seen[links];
 		out->zone = z;
 		if (z == NULL || z->broken) {
@@ -353,14 +357,13 @@ void reference_answer(const struct reference *r, const struct ref_name *name, ui
 		}
 		if (links == 0)
 			out->authoritative = true;
-		if (!in_zone(r, z, &seen[links], type, out, links, &next))
+		if (!in_zone(r, z, &seen[links], type, out, &next))
 			return;
 		for (unsigned i = 0; i <= links; i++) { /* a loop: all of it is in the answer */
 			if (reference_equal(&seen[i], &next))
 				return;
 		}
-		if (links + 1 < REF_CHAIN_MAX)
-			seen[links + 1] = next;
+		seen[links + 1] = next;
 	}
 }
 

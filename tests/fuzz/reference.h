@@ -9,7 +9,7 @@
  *   RFC 2308, 2 and 5 the SOA of negative answers and its TTL; RFC 6604: the rcode is that of the chain's last name
  *   RFC 4035, 3.1.4.1 DS belongs to the parent; RFC 8482: ANY
  *
- * What the RFCs leave open is the project's choice (DESIGN 7): no NS beside an answer, five CNAMEs at most.
+ * What the RFCs leave open is the project's choice: no NS beside an answer, five CNAMEs at most.
  */
 #ifndef TESTS_FUZZ_REFERENCE_H
 #define TESTS_FUZZ_REFERENCE_H
@@ -60,6 +60,7 @@ struct ref_reply {
 	struct ref_list answer, authority; /* records borrow from the zones, and from `made` */
 	struct ref_name made[REF_CHAIN_MAX];
 	const struct ref_zone *zone; /* of the last name, NULL = none of ours */
+	unsigned links;              /* CNAMEs in the answer */
 	struct ref_name last;        /* the last name of the chain */
 	struct ref_name cut;         /* of a referral; length 0 = none */
 	const struct ref_record

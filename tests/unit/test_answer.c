@@ -76,7 +76,8 @@ static const char plain[] =
 	"out CNAME elsewhere.test.\n"
 	"dead CNAME nothing\n"
 	"loop1 CNAME loop2\nloop2 CNAME loop1\nself CNAME self\n"
-	"c1 CNAME c2\nc2 CNAME c3\nc3 CNAME c4\nc4 CNAME c5\nc5 CNAME c6\nc6 A 192.0.2.6\n"
+	"c0 CNAME c1\nc1 CNAME c2\nc2 CNAME c3\nc3 CNAME c4\nc4 CNAME c5\nc5 CNAME c6\nc6 A "
+	"192.0.2.6\n"
 	"into CNAME host.sub\n"
 	"sub NS ns.sub\nsub NS ns1\nsub NS ns.other.\n"
 	"ns.sub A 192.0.2.54\nns.sub AAAA 2001:db8::54\n"
@@ -133,12 +134,19 @@ static const struct answer_case algorithm[] = {
 		"AN c4.example.com. 3600 IN CNAME c5.example.com.\nAN c5.example.com. 3600 IN "
 		"CNAME c6.example.com.\n"
 		"AN c6.example.com. 3600 IN A 192.0.2.6\n"},
-	{"a chain of five is cut", "c1.example.com.", "A",
+	{"a chain of five is followed to its end, too", "c1.example.com.", "A",
 		"NOERROR aa\nAN c1.example.com. 3600 IN CNAME c2.example.com.\nAN c2.example.com. "
 		"3600 IN CNAME c3.example.com.\n"
 		"AN c3.example.com. 3600 IN CNAME c4.example.com.\nAN c4.example.com. 3600 IN "
 		"CNAME c5.example.com.\n"
-		"AN c5.example.com. 3600 IN CNAME c6.example.com.\n"},
+		"AN c5.example.com. 3600 IN CNAME c6.example.com.\nAN c6.example.com. 3600 IN A "
+		"192.0.2.6\n"},
+	{"a chain of six is cut", "c0.example.com.", "A",
+		"NOERROR aa\nAN c0.example.com. 3600 IN CNAME c1.example.com.\n"
+		"AN c1.example.com. 3600 IN CNAME c2.example.com.\nAN c2.example.com. "
+		"3600 IN CNAME c3.example.com.\n"
+		"AN c3.example.com. 3600 IN CNAME c4.example.com.\nAN c4.example.com. 3600 IN "
+		"CNAME c5.example.com.\n"},
 	{"a referral is not authoritative", "host.sub.example.com.", "A",
 		"NOERROR\nNS sub.example.com. 3600 IN NS ns.other.\nNS sub.example.com. 3600 IN NS "
 		"ns.sub.example.com.\n"
