@@ -20,7 +20,7 @@ CFLAGS   ?= -O2 -g
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -lsome-package-of-tools/setup-build-is-missing)
 CPPFLAGS += -D_GNU_SOURCE -DWAYMARK_VERSION='"$(VERSION)"' -I. $(PACKAGE_CFLAGS)
-ALL_CFLAGS = -std=c11 $(WARNINGS) -fstack-protector-strong -fno-strict-aliasing -pthread $(CFLAGS) $(SANITIZE)
+ALL_CFLAGS = -std=c11 $(WARNINGS) -fstack-protector-strong -fno-strict-aliasing -fno-lto -pthread $(CFLAGS) $(SANITIZE)
 LDLIBS   += $(PACKAGE_LIBS) -lm -pthread
 
 TESTS      := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -29,9 +29,19 @@ TEST_BINS  := $(TESTS:%=$(BUILD)/unit/%)
 .PHONY: all
 all: $(BUILD)/waymark
 
+# The way of a query is optimised as one unit when the server is linked, which saves a tenth of its instructions. These
+# objects hold ordinary code as well, which everything else links. gcc only; not with flags of one's own or sanitizers.
+QUERY_WAY := $(patsubst %,$(BUILD)/%.o,dns/udp dns/worker dns/respond dns/query dns/cookie dns/answer dns/steered dns/reply \
+	dns/reply_names zones/name zones/zone zones/zoneset steer/pick steer/weighted geo/table base/addr base/hash)
+IS_CLANG  := $(shell echo __clang__ | $(CC) -E -x c - 2>/dev/null | grep -c 1$$)
+ifeq ($(origin CFLAGS)-$(SANITIZE)-$(IS_CLANG),file--0)
+$(QUERY_WAY): ALL_CFLAGS += -O3 -flto -ffat-lto-objects
+LINK_FLAGS := -O3 -flto -Wno-error
+endif
+
 $(BUILD)/waymark: $(OBJECTS)
 	@echo "  LD  $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libwaymark.a: $(LIBRARY)
 	@rm -f $@

@@ -78,7 +78,6 @@ static bool choose_endpoint(struct connection *c)
 	qsbr_online(&b->qsbr, w->reader);
 	geo = atomic_load_explicit(&b->geo, memory_order_acquire);
 	client.geo = geo_lookup(geo, &c->client);
-	client.region_order = geo_region_order(geo, client.geo.region);
 	steer_pick(b->steering, w->view, &request, &client, w->now_ms, w->cursor, &w->rng, &pick);
 	qsbr_offline(w->reader);
 	if (pick.kind != PICK_OK || c->excluded_count == UPSTREAM_TRIES_MAX)

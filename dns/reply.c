@@ -15,7 +15,7 @@
 #define KEEPALIVE_SIZE    6u  /* code, length, timeout (RFC 7828, 3.1) */
 
 /* What OPT will take without an extended error, which goes in only when there is room. */
-static size_t opt_size(const struct query *q, const struct reply_options *o)
+static inline size_t opt_size(const struct query *q, const struct reply_options *o)
 {
 	size_t size = OPT_SIZE;
 
@@ -118,14 +118,14 @@ static const uint8_t *record_at(const struct rrset *set, unsigned index)
 /* The common case: owner is the question, nothing to compress. */
 static bool copy_set(struct reply *r, const struct rrset *set, unsigned first)
 {
-	const uint8_t *middle = record_at(set, first);
-	size_t tail = (size_t)(set->wire + set->length - middle);
+	const uint8_t *middle = first > 0 ? record_at(set, first) : set->wire;
+	size_t head = (size_t)(middle - set->wire), tail = set->length - head;
 
 	if (set->length > (size_t)(r->end - r->at))
 		return false;
 	memcpy(r->at, middle, tail);
-	if (tail < set->length)
-		memcpy(r->at + tail, set->wire, set->length - tail);
+	if (head > 0)
+		memcpy(r->at + tail, set->wire, head);
 	r->at += set->length;
 	return true;
 }
@@ -135,18 +135,19 @@ bool reply_add(struct reply *r, enum section s, const struct rrset *set, const s
 {
 	bool address = set->type == TYPE_A || set->type == TYPE_AAAA;
 	struct rdata_names names = {.count = 0};
-	struct owner whose = *owner;
 	uint8_t *start = r->at;
 	const uint8_t *wire;
+	struct owner whose;
 
 	if (!address)
 		names = rdata_names(set->type);
-	if (whose.at == OWNER_QUESTION && !names.compressible) {
+	if (owner->at == OWNER_QUESTION && !names.compressible) {
 		if (!copy_set(r, set, first))
 			return false;
 		r->count[s] = (uint16_t)(r->count[s] + set->count);
 		return true;
 	}
+	whose = *owner;
 	wire = record_at(set, first);
 	for (unsigned i = 0; i < set->count; i++) {
 		if (first + i == set->count)

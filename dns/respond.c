@@ -61,10 +61,11 @@ static void count(struct responder *r, bool tcp)
 		1);
 	if (r->reply.truncated && !tcp)
 		counter_add(&r->counter[DNS_TRUNCATED], 1);
-	if (n->steered)
+	if (n->steered) {
 		counter_add(&r->counter[DNS_STEERED], 1);
-	if (n->degraded)
-		counter_add(&r->counter[DNS_DEGRADED], 1);
+		if (n->degraded)
+			counter_add(&r->counter[DNS_DEGRADED], 1);
+	}
 	if (n->chain_cut)
 		counter_add(&r->counter[DNS_CHAIN_LIMIT], 1);
 	if (r->reply.rcode == RCODE_BADCOOKIE)

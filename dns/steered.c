@@ -23,16 +23,13 @@ static void identify(const struct walk *w, struct client *c)
 	c->address = query_subnet_address(w->query);
 	if (c->address.family != FAMILY_NONE) {
 		c->geo = geo_lookup(geo, &c->address);
-		if (c->geo.known) {
-			c->region_order = geo_region_order(geo, c->geo.region);
+		if (c->geo.known)
 			return;
-		}
 		scope = special_scope(&c->address, c->geo.scope);
 	}
 	c->address = *w->source;
 	c->geo = geo_lookup(geo, w->source);
 	c->geo.scope = scope;
-	c->region_order = geo_region_order(geo, c->geo.region);
 }
 
 static void fail(struct walk *w, enum rcode rcode, enum ede_code code, const char *text)

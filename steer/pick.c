@@ -77,30 +77,17 @@ static void gather_cell(struct search *s, enum gather kind, bool weightless, con
 	}
 }
 
-/* The same for what nearly every answer asks for, serving endpoints of one family, in fewer
- * instructions. */
-static void gather_serving(
-	struct search *s, bool weightless, const uint32_t *member, const uint32_t *end)
+/* Take one address in when it serves; its doubt counts in any case. */
+static inline void consider(const struct view_state *state, uint32_t endpoint, bool weightless,
+	uint64_t *doubt_until_ms, struct candidates *found)
 {
-	const struct view_endpoint *endpoints = s->view->endpoint;
-	unsigned family = s->lane == LANE_IPV6 ? 1 : 0;
-	uint32_t count = s->found->count, total = s->found->total_weight;
-	uint64_t doubt_ms = s->doubt_until_ms;
-
-	for (; member < end; member++) {
-		const struct view_state *state = &endpoints[*member].family[family];
-
-		if (state->doubt_until_ms != 0 && state->doubt_until_ms < doubt_ms)
-			doubt_ms = state->doubt_until_ms;
-		if (!state->serving || (state->weight == 0 && !weightless))
-			continue;
-		s->found->endpoint[count] = *member;
-		s->found->weight[count++] = state->weight;
-		total += state->weight;
-	}
-	s->found->count = count;
-	s->found->total_weight = total;
-	s->doubt_until_ms = doubt_ms;
+	if (state->doubt_until_ms != 0 && state->doubt_until_ms < *doubt_until_ms)
+		*doubt_until_ms = state->doubt_until_ms;
+	if (!state->serving || (state->weight == 0 && !weightless))
+		return;
+	found->endpoint[found->count] = endpoint;
+	found->weight[found->count++] = state->weight;
+	found->total_weight += state->weight;
 }
 
 /* Fill s->found from the nearest cells that hold `enough` together; from all when they do not. */
@@ -109,20 +96,13 @@ static void gather_cells(struct search *s, const struct walk *walk, enum gather 
 {
 	const uint32_t *first = walk->plan->first[s->lane];
 	const uint32_t *member = walk->plan->member[s->lane];
-	bool usual =
-		kind == GATHER_SERVING && s->lane != LANE_EITHER && s->request->exclude_count == 0;
 
 	s->found->count = 0;
 	s->found->total_weight = 0;
 	for (uint32_t i = 0; i < walk->count && s->found->count < enough; i++) {
 		uint32_t cell = walk->list != NULL ? walk->list[i] : walk->first + i;
 
-		if (usual)
-			gather_serving(
-				s, weightless, member + first[cell], member + first[cell + 1]);
-		else
-			gather_cell(s, kind, weightless, member + first[cell],
-				member + first[cell + 1]);
+		gather_cell(s, kind, weightless, member + first[cell], member + first[cell + 1]);
 	}
 }
 
@@ -171,15 +151,15 @@ static struct walk walk_of(const struct steering *s, const struct steer_pool *po
 	return walk;
 }
 
-static void choose(const struct search *s, const struct steer_pool *pool, uint32_t *cursor,
-	struct rng *rng, struct pick *out)
+static void choose(const struct steer_pool *pool, uint16_t want, struct candidates *found,
+	uint32_t *cursor, struct rng *rng, struct pick *out)
 {
-	uint16_t want = s->request->want != 0 ? s->request->want : pool->conf->answers;
-
+	if (want == 0)
+		want = pool->conf->answers;
 	if (want > PICK_MAX)
 		want = PICK_MAX;
 	out->kind = PICK_OK;
-	out->count = pool->selector->choose(s->found, want, cursor, rng, out->endpoint);
+	out->count = pool->selector->choose(found, want, cursor, rng, out->endpoint);
 }
 
 /* What when_all_down finds in the pool itself; false when it holds nothing for this client. */
@@ -244,7 +224,7 @@ static void set_empty(struct pick *out, const struct pick_request *request, uint
 	out->scope = 0;
 }
 
-void steer_pick(const struct steering *s, const struct view *view,
+static void pick_any(const struct steering *s, const struct view *view,
 	const struct pick_request *request, const struct client *client, uint64_t now_ms,
 	uint32_t *cursor, struct rng *rng, struct pick *out)
 {
@@ -273,7 +253,7 @@ void steer_pick(const struct steering *s, const struct view *view,
 		struct walk walk = walk_of(s, pool, region, client);
 
 		if (gather_in_pool(&search, pool, &walk, now_ms, out)) {
-			choose(&search, pool, &cursor[out->pool], rng, out);
+			choose(pool, request->want, &found, &cursor[out->pool], rng, out);
 			return;
 		}
 		set_lower(&ttl_min_s, pool->conf->ttl_min_s);
@@ -289,4 +269,53 @@ void steer_pick(const struct steering *s, const struct view *view,
 	if (pool->conf->when_all_down == ALL_DOWN_REFUSE && pool->has[search.lane])
 		out->kind = PICK_REFUSE;
 	set_lower(&out->ttl_s, ttl_min_s);
+}
+
+/*
+ * What nearly every answer asks for, in a third of the instructions: one family of the whole pool,
+ * nobody excluded, and something serves. False: nothing does, or weights are all 0; pick_any() then
+ * begins anew.
+ */
+static bool pick_usual(const struct steering *s, const struct view *view,
+	const struct pick_request *request, const struct client *client, uint64_t now_ms,
+	uint32_t *cursor, struct rng *rng, struct pick *out)
+{
+	const struct steer_pool *pool = &s->pools[request->pool];
+	unsigned lane = request->family == FAMILY_IPV4 ? LANE_IPV4 : LANE_IPV6;
+	uint32_t enough = pool->conf->min_serving;
+	struct walk walk = walk_of(s, pool, CONF_NONE, client);
+	const uint32_t *first = pool->all.first[lane], *member = pool->all.member[lane];
+	bool weightless = !pool->selector->by_weight;
+	uint64_t doubt_until_ms = UINT64_MAX;
+	struct candidates found;
+
+	found.count = found.total_weight = 0;
+	for (uint32_t i = 0; i < walk.count && found.count < enough; i++) {
+		const uint32_t *at = member + first[walk.list[i]];
+		const uint32_t *end = member + first[walk.list[i] + 1];
+
+		for (; at < end; at++)
+			consider(&view->endpoint[*at].family[lane], *at, weightless,
+				&doubt_until_ms, &found);
+	}
+	if (found.count == 0)
+		return false;
+	out->kind = PICK_OK;
+	out->degraded = out->fixed = false;
+	out->pool = request->pool;
+	out->ttl_s = doubtful_ttl(pool->conf, doubt_until_ms, now_ms);
+	out->scope = pool->client_matters[lane] ? client->geo.scope : 0;
+	choose(pool, request->want, &found, &cursor[request->pool], rng, out);
+	return true;
+}
+
+void steer_pick(const struct steering *s, const struct view *view,
+	const struct pick_request *request, const struct client *client, uint64_t now_ms,
+	uint32_t *cursor, struct rng *rng, struct pick *out)
+{
+	bool usual = request->region == CONF_NONE && request->family != FAMILY_NONE &&
+		     request->exclude_count == 0;
+
+	if (!usual || !pick_usual(s, view, request, client, now_ms, cursor, rng, out))
+		pick_any(s, view, request, client, now_ms, cursor, rng, out);
 }

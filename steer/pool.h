@@ -34,8 +34,6 @@ void steer_free(struct steering *s);
 struct client {
 	struct addr address;
 	struct geo_answer geo;
-	/* geo_region_order() of geo.region, to show; steer_compile() has its own for picking */
-	const uint16_t *region_order;
 };
 
 struct pick_request {
@@ -61,7 +59,7 @@ struct pick {
 	uint16_t count;
 	uint32_t endpoint[PICK_MAX]; /* conf->endpoints indexes, all different */
 	/* The pool's ttl (with {pool: NAME}: the lowest of the chain), or less while a verdict
-	 * used here is in doubt (DESIGN 7), at least ttl_min. An answer without endpoints that
+	 * used here is in doubt, at least ttl_min. An answer without endpoints that
 	 * is not `fixed`: at most ttl_min. */
 	uint32_t ttl_s;
 	uint8_t scope; /* client-subnet prefix length; 0: no step used the client. No verdict counts */

@@ -90,7 +90,6 @@ static struct pick pick_for(
 	struct rng rng;
 	struct pick p;
 
-	client.region_order = geo_region_order(w->geo, client.geo.region);
 	rng_seed(&rng, 1);
 	steer_pick(w->s, w->view, r, &client, 1000, cursor, &rng, &p);
 	return p;
