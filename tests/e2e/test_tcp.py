@@ -2,7 +2,7 @@
 import os, socket, struct, subprocess, threading, time
 import dns.edns, dns.flags, dns.message, dns.query, dns.rcode
 import pytest
-from lab import ZONE, conf, serve, wait
+from lab import Load, ZONE, conf, serve, wait
 
 KEEPALIVE = 11  # RFC 7828
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -121,6 +121,18 @@ def test_the_longest_idle_makes_room(lab):
     wait("a place", fifth)
     wait("the first to be closed", lambda: is_closed(idle[0]))
     assert counters(server)["tcp_evicted"] >= 1
+
+
+def test_connections_are_no_more_than_descriptors_allow(lab):
+    lab.write("zones/master.com.zone", ZONE)
+    server = lab.start(conf(lab, balancer=False, extra=tcp_keys("max_per_client: 1000")), wrapper=("prlimit", "--nofile=256:256"))
+    wait("the warning", lambda: "dns.tcp.max_connections is 1024, but the limit of open files (256) allows" in server.log())
+    many = [connect(server) for _ in range(250)]
+    wait("the last to be closed or served", lambda: counters(server)["tcp_connections"] == 250)
+    seen = counters(server)
+    assert seen["tcp_accept_failed"] == 0 and seen["tcp_refused"] + seen["tcp_evicted"] > 0
+    for s in many:
+        s.close()
 
 
 def test_idle_dripping_and_deaf_clients_are_closed(lab):
@@ -316,3 +328,46 @@ def test_connections_outlive_a_reload_and_are_asked_to_close(lab):
         # RFC 7828, 3.3.2: 0 asks the client to close
         assert keepalive_of(read_reply(s)) == [struct.pack("!H", 0)]
         assert s.recv(1) == b""  # closed in order when idle
+
+
+class TcpQueries:
+    """Threads that open a connection, pipeline queries, read the replies and close, over and over; whatever fails is kept."""
+
+    def __init__(self, server, threads=3, each=20):
+        self.server, self.each, self.done, self.failed, self.stopping = server, each, 0, [], False
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+
+    def _run(self):
+        block = b"".join(wire(id=i) for i in range(self.each))
+        while not self.stopping:
+            try:
+                with connect(self.server) as s:
+                    s.sendall(block)
+                    replies = [read_reply(s) for _ in range(self.each)]
+                if any(r.rcode() != dns.rcode.NOERROR for r in replies):
+                    self.failed.append([r.rcode() for r in replies])
+                self.done += self.each
+            except (OSError, AssertionError) as e:
+                self.failed.append(repr(e))
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping = True
+        for t in self.threads:
+            t.join(60)
+
+
+def test_reloads_of_configuration_and_zones_lose_nothing(lab):
+    server, _ = serve(lab)
+    with Load(server, rate=2000) as udp, TcpQueries(server) as tcp:
+        for serial in range(1, 31):
+            lab.write("zones/master.com.zone", ZONE.replace("2026112301", f"20261124{serial:02}"))
+            server.reload() if serial % 2 else wait("the zone", lambda: server.zones()["master.com"]["serial"] == 2026112400 + serial)
+        done, answered = tcp.done, udp.answered
+        wait("more load", lambda: tcp.done > done + 100 and udp.answered > answered + 100)
+    assert udp.lost == 0 and not udp.bad, udp.verdict()
+    assert not tcp.failed, tcp.failed[:5]
