@@ -81,9 +81,21 @@ static void bounding_set_empty(void)
 
 #define CAP(c) (UINT64_C(1) << (c))
 
+/* What this process may have at all: a container or a unit file may have left less. */
+static int capabilities_permitted(uint64_t *out)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return -1;
+	*out = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	return 0;
+}
+
 int privileges_trim(struct err *e)
 {
-	const uint64_t keep =
+	const uint64_t wanted =
 		CAP(CAP_SETUID) | CAP(CAP_SETGID) | /* roles become their accounts */
 		CAP(CAP_SETPCAP) |                  /* and lose the bounding set */
 		CAP(CAP_KILL) |                     /* they are killed when they hang */
@@ -92,9 +104,11 @@ int privileges_trim(struct err *e)
 		CAP(CAP_CHOWN) |                    /* state folder, control socket */
 		CAP(CAP_DAC_READ_SEARCH); /* configuration and folders below a 0700 home */
 
+	uint64_t permitted;
+
 	if (geteuid() != 0)
 		return 0;
-	if (capabilities_set(keep) < 0)
+	if (capabilities_permitted(&permitted) < 0 || capabilities_set(permitted & wanted) < 0)
 		return err_set(e, "cannot give up the supervisor's capabilities: capset: %s",
 			strerror(errno));
 	return 0;
