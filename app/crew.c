@@ -73,13 +73,14 @@ static int crew_open(struct supervisor *s, struct crew *c, struct report *report
 	if (c->wake < 0)
 		report_add(report, SEVERITY_ERROR, NULL, 0, 0, "cannot make an eventfd: %s",
 			strerror(errno));
-	if (accounts_find(c->conf, &c->accounts, &e) < 0)
-		report_err(report, &e);
-	else
-		(void)folders_open(&c->folders, c->conf, &c->accounts, report);
 	if (conf_secrets_load(c->conf, &c->cookie_secrets, &e) < 0)
 		report_err(report, &e);
 	(void)sockets_plan(&s->sockets, c->conf, &c->sockets, report);
+	if (accounts_find(c->conf, &c->accounts, &e) < 0)
+		report_err(report, &e);
+	else if (report->errors ==
+		 errors) /* makes folders, which only a start that may succeed does */
+		(void)folders_open(&c->folders, c->conf, &c->accounts, report);
 	/* last: it replaces a stale file, which only a start that will succeed may do */
 	if (report->errors == errors)
 		(void)control_take(s, c, report);

@@ -30,18 +30,18 @@ static bool is_empty(int fd)
 }
 
 /*
- * Let `r` write into its folder. What we made, or found empty and root's, is given to its
- * account; anything else is only looked at: changing the owner of a folder that a typing error
- * named would be worse than an error.
+ * Let `r` write into its folder. What is ours to give away goes to its account; anything else is
+ * only looked at: changing the owner of a folder that a typing error named would be worse than an
+ * error.
  */
 static int give(
-	int fd, bool made, const struct accounts *a, enum role r, const char *path, struct err *e)
+	int fd, bool ours, const struct accounts *a, enum role r, const char *path, struct err *e)
 {
 	const struct account *to = &a->role[r];
 	struct stat st;
 
 	if (!a->change)
-		return made || faccessat(fd, ".", W_OK | X_OK, 0) == 0
+		return faccessat(fd, ".", W_OK | X_OK, 0) == 0
 			       ? 0
 			       : err_set(e, "cannot write into the state folder %s: %s", path,
 					 strerror(errno));
@@ -50,7 +50,7 @@ static int give(
 	if (st.st_uid == to->uid || (st.st_mode & 02) != 0 ||
 		(st.st_gid == to->gid && (st.st_mode & 020) != 0))
 		return 0;
-	if (!made && (st.st_uid != 0 || !is_empty(fd)))
+	if (!ours)
 		return err_set(e,
 			"the state folder %s belongs to uid %u: %s runs as uid %u and cannot write "
 			"there",
@@ -61,21 +61,18 @@ static int give(
 	return 0;
 }
 
-/* Open `name` below `dirfd` (`path` in messages), made when missing, writable for `r`. The
- * descriptor, or -1. */
-static int state_open(int dirfd, const char *name, const char *path, const struct accounts *a,
-	enum role r, struct err *e)
+/* Open `name` below `dirfd` (`path` in messages), made when missing. `*ours`: we made it, or found
+ * it root's and empty. The descriptor, or -1. */
+static int state_open(int dirfd, const char *name, const char *path, bool *ours, struct err *e)
 {
 	bool made = mkdirat(dirfd, name, STATE_MODE) == 0;
 	/* below a folder that a role writes a symlink is that role's word, not the operator's */
 	int fd = openat(dirfd, name, OPEN_FLAGS | (dirfd != AT_FDCWD ? O_NOFOLLOW : 0));
+	struct stat st;
 
 	if (fd < 0)
 		return err_set(e, "cannot open the state folder %s: %s", path, strerror(errno));
-	if (give(fd, made, a, r, path, e) < 0) {
-		(void)close(fd);
-		return -1;
-	}
+	*ours = made || (fstat(fd, &st) == 0 && st.st_uid == 0 && is_empty(fd));
 	return fd;
 }
 
@@ -98,19 +95,21 @@ static int state_folders_open(
 	struct folders *f, const struct conf *c, const struct accounts *a, struct err *e)
 {
 	char zones[CONF_PATH_MAX + sizeof "/" COPIES_FOLDER];
-	int fd = state_open(AT_FDCWD, c->state, c->state, a, ROLE_CONTROL, e);
+	bool ours, zones_ours;
+	int zones_fd, rc;
 
-	if (fd < 0)
-		return -1;
-	f->state = (struct start_folder){.fd = fd, .path = c->state};
-	if (let_pass(fd, a, c->state, e) < 0)
-		return -1;
 	(void)snprintf(zones, sizeof zones, "%s/" COPIES_FOLDER, c->state);
-	fd = state_open(f->state.fd, COPIES_FOLDER, zones, a, ROLE_DNS, e);
-	if (fd < 0)
+	f->state.path = c->state;
+	f->state.fd = state_open(AT_FDCWD, c->state, c->state, &ours, e);
+	if (f->state.fd < 0 || let_pass(f->state.fd, a, c->state, e) < 0)
 		return -1;
-	(void)close(fd); /* dns opens it itself */
-	return 0;
+	zones_fd = state_open(f->state.fd, COPIES_FOLDER, zones, &zones_ours, e);
+	if (zones_fd < 0)
+		return -1;
+	rc = give(zones_fd, zones_ours, a, ROLE_DNS, zones, e);
+	(void)close(zones_fd); /* dns opens it itself */
+	/* last: what is given away may be out of reach at a reload, with fewer capabilities */
+	return rc < 0 ? -1 : give(f->state.fd, ours, a, ROLE_CONTROL, c->state, e);
 }
 
 /* The databases' folders, in one block of memory. */
