@@ -27,9 +27,9 @@ static void role_event(struct supervisor *s, const struct crew *c, const struct 
 	(void)snprintf(e.from, sizeof e.from, "%s", from);
 	(void)snprintf(e.to, sizeof e.to, "%s", to);
 	journal_text(&e, "generation %u: %s", c->number, text);
-	/* its own death is what control cannot log */
+	/* its own death is what control cannot log; the next one will, unless that dies too */
 	journal_event(&s->journal, &e,
-		p->role == ROLE_CONTROL && level >= LEVEL_WARNING &&
+		p->role == ROLE_CONTROL && level >= LEVEL_WARNING && p->backoff_ms > 0 &&
 			!generations_control_serves(s));
 }
 
@@ -46,6 +46,9 @@ static void report_failure(struct report *report, enum role r, const char *text)
 }
 
 /* ---- rows ---- */
+
+_Static_assert(2 * (CONF_THREADS_MAX + 1) <= BOARD_WORKERS_MAX,
+	"the threads of two generations, each with one for TCP");
 
 static struct rows *rows_of(struct supervisor *s, enum role r)
 {
@@ -389,9 +392,9 @@ static const _Atomic uint64_t *beat_cell(
 }
 
 /*
- * DESIGN speaks of a `busy_since` stored around each batch or callback. A beat costs less (a
- * store a second, not two a batch) and sees more: a process that was stopped, and a thread that
- * waits for ever outside of any callback. A draining role is not judged: its threads leave one by
+ * A beat costs less than a `busy_since` around each batch or callback (a store a second, not two
+ * a batch) and sees more: a process that was stopped, and a thread that waits for ever outside of
+ * any callback. A draining role is not judged: its threads leave one by
  * one, and its deadline bounds it.
  */
 void process_check_beats(struct supervisor *s, struct crew *c, enum role r)

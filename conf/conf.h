@@ -33,6 +33,7 @@
 #define CONF_STEPS_MAX     8u      /* steps in one pool's `steer` */
 #define CONF_ANSWERS_MAX   16u     /* addresses in one DNS answer */
 #define CONF_WORKERS_MAX   64u     /* worker threads per address */
+#define CONF_THREADS_MAX   511u    /* of dns in all, one an address and worker */
 #define CONF_DNS_TCP_MAX   100000u /* connections of one dns process */
 #define CONF_NAME_MAX      63u /* octets of a name: [A-Za-z0-9_-] and inner dots, no leading - */
 #define CONF_WEIGHT_MAX    65535u

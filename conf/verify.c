@@ -70,6 +70,19 @@ static void verify_listeners(struct binder *b)
 			}
 }
 
+/* Two generations' threads live side by side during a reload. */
+static void verify_threads(struct binder *b)
+{
+	const struct conf *c = b->conf;
+	size_t threads = c->listen_count * c->workers;
+
+	if (threads > CONF_THREADS_MAX)
+		binder_error(b, binder_position(b, &c->workers, c->listens[c->listen_count - 1].position),
+			"%zu addresses to listen on with %u workers each make %zu threads; %u are "
+			"the most",
+			c->listen_count, c->workers, threads, CONF_THREADS_MAX);
+}
+
 static void verify_balancer_names(struct binder *b)
 {
 	const struct conf *c = b->conf;
@@ -226,6 +239,7 @@ static void verify_dns(struct binder *b)
 void verify_conf(struct binder *b)
 {
 	verify_listeners(b);
+	verify_threads(b);
 	verify_databases(b);
 	verify_networks(b);
 	verify_regions(b);

@@ -79,6 +79,30 @@ static void listeners_must_not_collide(void **state)
 		"zones: z\nlisten: [\"[::]:53\", 0.0.0.0:53, 127.0.0.1:54]\n", ""));
 }
 
+/* 8 × 64 is one too many, 7 × 64 fits. */
+static void threads_have_room_for_two_generations(void **state)
+{
+	static const char most[] =
+		"listen: [127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3, 127.0.0.1:4, 127.0.0.1:5,\n"
+		"  127.0.0.1:6, 127.0.0.1:7%s]\nzones: zones\nworkers: 64\n";
+	struct text text = {0}, messages = {0};
+	struct conf *c;
+
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		text_printf(&text, most, more ? ", 127.0.0.1:8" : "");
+		c = conf_of(text.data, text.length, &messages);
+		assert_true((c == NULL) == (more == 1));
+		conf_free(c);
+		if (more)
+			assert_non_null(strstr(messages.data,
+				"8 addresses to listen on with 64 workers each make 512 threads; "
+				"511 are the most"));
+		text_free(&text);
+		text_free(&messages);
+	}
+}
+
 static void nothing_is_given_twice(void **state)
 {
 	static const struct verify_case cases[] = {
@@ -280,6 +304,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unknown_names_get_the_nearest),
 		cmocka_unit_test(listeners_must_not_collide),
+		cmocka_unit_test(threads_have_room_for_two_generations),
 		cmocka_unit_test(nothing_is_given_twice),
 		cmocka_unit_test(a_check_is_of_one_kind),
 		cmocka_unit_test(a_pipeline_makes_tiers_then_selects_once),
