@@ -32,6 +32,8 @@ json_t *snapshot_take(
 /* The words of a snapshot back to values; anything else, NULL too, is NONE and UNKNOWN. */
 enum override override_from_name(const char *word);
 enum verdict verdict_from_name(const char *word);
+/* LAST_GOOD_* of an array of words; 0 for anything else. */
+uint8_t last_good_from_words(const json_t *words);
 
 #define SNAPSHOT_NAME_MAX (2 * CONF_NAME_MAX + 2) /* octets of "pool/name" with its NUL */
 

@@ -87,6 +87,24 @@ enum verdict verdict_from_name(const char *word)
 	return VERDICT_UNKNOWN;
 }
 
+uint8_t last_good_from_words(const json_t *words)
+{
+	const json_t *entry;
+	uint8_t bits = 0;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)words, i, entry)
+	{
+		const char *word = json_string_value(entry);
+
+		if (word != NULL && strcmp(word, "pool") == 0)
+			bits |= LAST_GOOD_POOL;
+		if (word != NULL && strcmp(word, "region") == 0)
+			bits |= LAST_GOOD_REGION;
+	}
+	return bits;
+}
+
 static enum override get_override(const json_t *endpoint)
 {
 	return override_from_name(json_string_value(json_object_get(endpoint, "override")));
@@ -165,6 +183,29 @@ static void restore_endpoint(struct restorer *r, uint32_t slot, const json_t *en
 	}
 }
 
+/* Who served last, however long ago: nothing newer is known until the first checks have ended. */
+static void restore_last_good(
+	struct restorer *r, const struct conf_endpoint *e, uint32_t slot, const json_t *endpoint)
+{
+	const json_t *address;
+	size_t i;
+
+	json_array_foreach(json_object_get(endpoint, "addresses"), i, address)
+	{
+		const char *text = json_string_value(json_object_get(address, "address"));
+
+		for (int f = 0; f < 2; f++) {
+			char own[ADDR_TEXT_MAX];
+
+			if (text != NULL && e->address[f].family != FAMILY_NONE &&
+				strcmp(addr_format(&e->address[f], own), text) == 0)
+				atomic_store(&r->board->health->last_good[slot][f],
+					last_good_from_words(
+						json_object_get(address, "last_good")));
+		}
+	}
+}
+
 static bool has_orders(const json_t *endpoint)
 {
 	return get_override(endpoint) != OVERRIDE_NONE ||
@@ -189,6 +230,7 @@ static void restore_overrides(struct restorer *r, json_t *endpoints)
 		if (endpoint == NULL || slot >= BOARD_ENDPOINTS_MAX)
 			continue;
 		restore_endpoint(r, slot, endpoint);
+		restore_last_good(r, e, slot, endpoint);
 		(void)json_object_del(endpoints, name);
 	}
 	json_object_foreach(endpoints, key, endpoint) r->counts.overrides_gone +=

@@ -57,24 +57,6 @@ static void fill_state(struct view_state *s, const struct conf_pool *pool, const
 		s->doubt_until_ms = now_ms; /* as in view_build() */
 }
 
-static uint8_t last_good_bits(const json_t *address)
-{
-	const json_t *words = json_object_get(address, "last_good"), *entry;
-	uint8_t bits = 0;
-	size_t i;
-
-	json_array_foreach(words, i, entry)
-	{
-		const char *word = json_string_value(entry);
-
-		if (word != NULL && strcmp(word, "pool") == 0)
-			bits |= LAST_GOOD_POOL;
-		if (word != NULL && strcmp(word, "region") == 0)
-			bits |= LAST_GOOD_REGION;
-	}
-	return bits;
-}
-
 static void fill_endpoint(
 	struct view *v, uint32_t index, const json_t *endpoint, uint64_t now_ms, uint64_t real_ms)
 {
@@ -98,7 +80,8 @@ static void fill_endpoint(
 		s->weight = value;
 		address = find_address(endpoint, &e->address[family]);
 		fill_state(s, &v->conf->pools[e->pool], endpoint, address, now_ms, real_ms);
-		v->last_good[index][family] = last_good_bits(address);
+		v->last_good[index][family] =
+			last_good_from_words(json_object_get(address, "last_good"));
 	}
 }
 

@@ -143,6 +143,47 @@ static void a_round_trip_keeps_overrides_and_young_verdicts(void **state)
 	stage_close(&b);
 }
 
+static void who_served_last_outlives_a_restart(void **state)
+{
+	struct snapshot_counts counts;
+	struct stage a, b;
+	const json_t *words;
+	struct err e;
+	json_t *o;
+
+	(void)state;
+	stage_open(&a);
+	a.conf->pools[0].when_all_down = ALL_DOWN_LAST_GOOD; /* web; api keeps none */
+	atomic_store(&a.board.health->last_good[a.generation->endpoint_slot[WEB_LON1]][1],
+		LAST_GOOD_POOL | LAST_GOOD_REGION);
+	atomic_store(&a.board.health->last_good[a.generation->endpoint_slot[WEB_NYC1]][0],
+		LAST_GOOD_REGION);
+	o = snapshot_take(&a.board, a.generation, NOW, REAL);
+	words = json_object_get(
+		json_array_get(json_object_get(endpoint_of(o, "web", "lon1"), "addresses"), 1),
+		"last_good");
+	assert_int_equal(json_array_size(words), 2);
+	words = json_object_get(
+		json_array_get(json_object_get(endpoint_of(o, "api", "sin1"), "addresses"), 0),
+		"last_good");
+	assert_true(json_is_null(words));
+	stage_open(&b);
+	assert_int_equal(
+		snapshot_restore(&b.board, b.generation, o, 50000, REAL + 1, &counts, &e), 0);
+	for (uint32_t i = 0; i < b.conf->endpoint_count; i++)
+		for (int f = 0; f < 2; f++)
+			assert_int_equal(
+				atomic_load(
+					&b.board.health
+						 ->last_good[b.generation->endpoint_slot[i]][f]),
+				atomic_load(
+					&a.board.health
+						 ->last_good[a.generation->endpoint_slot[i]][f]));
+	json_decref(o);
+	stage_close(&b);
+	stage_close(&a);
+}
+
 static void what_is_over_or_old_is_not_restored(void **state)
 {
 	static const struct {
@@ -404,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_snapshot_tells_what_is_on_the_board),
 		cmocka_unit_test(a_round_trip_keeps_overrides_and_young_verdicts),
+		cmocka_unit_test(who_served_last_outlives_a_restart),
 		cmocka_unit_test(what_is_over_or_old_is_not_restored),
 		cmocka_unit_test(an_endpoint_with_another_address_inherits_no_verdict),
 		cmocka_unit_test(hostile_snapshots_change_nothing),
