@@ -116,6 +116,8 @@ static void go(struct health *h)
 		return;
 	h->serving = true;
 	beat(&h->board->health->beat_ms, now_ms);
+	/* a predecessor that was killed between a verdict and the epoch left everyone unaware */
+	atomic_fetch_add_explicit(&h->board->health->epoch, 1, memory_order_release);
 	rows_begin(h->rows);
 	prober_go(h->prober, now_ms);
 	pool_watch_begin(h->pools, now_ms, h->start->cold, told);
@@ -210,7 +212,7 @@ static uint32_t running_max(void)
 
 static void ignore_signals(void)
 {
-	static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
+	static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGUSR1};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
