@@ -14,6 +14,7 @@
 #include "conf/print.h"
 #include "dns/zone_copies.h"
 #include "geo/geo.h"
+#include "geo/mmdb.h"
 #include "zones/zone.h"
 
 #include <dirent.h>
@@ -26,7 +27,6 @@
 #include <unistd.h>
 
 #define ZONE_SUFFIX  ".zone"
-#define DATABASE_MAX ((size_t)4 << 30) /* octets of one geo database */
 
 struct loaded {
 	struct zone *zone;
@@ -222,7 +222,7 @@ static void check_databases(struct check *k)
 		char *data = NULL;
 		struct err e;
 
-		if (file_read(AT_FDCWD, source.path, DATABASE_MAX, &data, &source.length, &e) < 0) {
+		if (file_read(AT_FDCWD, source.path, MMDB_FILE_MAX, &data, &source.length, &e) < 0) {
 			report_err(&k->report, &e);
 			continue;
 		}

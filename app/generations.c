@@ -102,6 +102,7 @@ static void reload_finish(struct supervisor *s, bool refused)
 	journal_report(&s->journal, &s->report);
 	journal_event(&s->journal, &e, false);
 	report_free(&s->report);
+	s->folders_after_ms = refused ? clock_mono_ms() + FOLDERS_RETRY_MS : 0;
 	s->reload.started_ms = s->reload.switched_ms = 0;
 	notify_send("READY=1");
 }

@@ -37,6 +37,8 @@ void journal_text(struct event *e, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(e->text, sizeof e->text, format, args);
 	va_end(args);
+	for (size_t end = strlen(e->text); end > 0 && e->text[end - 1] == '\n'; end--)
+		e->text[end - 1] = '\0';
 	for (char *p = e->text; *p != '\0'; p++) {
 		if ((unsigned char)*p < ' ')
 			*p = ' ';
@@ -45,7 +47,9 @@ void journal_text(struct event *e, const char *format, ...)
 
 void journal_report(const struct journal *j, const struct report *r)
 {
-	for (size_t i = 0; i < r->count && i < JOURNAL_REPORT_MAX; i++) {
+	size_t told = r->count < JOURNAL_REPORT_MAX ? r->count : JOURNAL_REPORT_MAX;
+
+	for (size_t i = 0; i < told; i++) {
 		bool warning = r->items[i].severity == SEVERITY_WARNING;
 		struct event e = {.kind = EVENT_NOTICE,
 			.level = (uint8_t)(warning ? LEVEL_WARNING : LEVEL_ERROR)};
@@ -53,6 +57,13 @@ void journal_report(const struct journal *j, const struct report *r)
 
 		err_format(&r->items[i], line, sizeof line);
 		journal_text(&e, "%s", line);
+		journal_event(j, &e, false);
+	}
+	if (r->errors + r->warnings > told) {
+		struct event e = {.kind = EVENT_NOTICE, .level = LEVEL_WARNING};
+
+		journal_text(&e, "%zu more messages: see `waymark check`",
+			r->errors + r->warnings - told);
 		journal_event(j, &e, false);
 	}
 }

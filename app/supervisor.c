@@ -35,7 +35,7 @@ static int signals_open(struct err *e)
 	return fd >= 0 ? fd : err_set(e, "cannot make a signalfd: %s", strerror(errno));
 }
 
-/* A connection of the balancer takes up to six descriptors: take what the hard limit allows. */
+/* A connection of the balancer takes two descriptors and shares pipes: take what the hard limit allows. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -166,12 +166,13 @@ static void update_board(struct supervisor *s)
 }
 
 /* Folders that are no longer where the configuration says: a new generation opens them anew. */
-static void check_folders(struct supervisor *s)
+static void check_folders(struct supervisor *s, uint64_t now_ms)
 {
 	const char *moved;
 	char why[REASON_MAX];
 
-	if (s->serving == NULL || s->reload.started_ms != 0 || s->reload.wanted)
+	if (s->serving == NULL || s->reload.started_ms != 0 || s->reload.wanted ||
+		now_ms < s->folders_after_ms)
 		return;
 	moved = folders_moved(&s->serving->folders);
 	if (moved == NULL)
@@ -190,7 +191,7 @@ static void tick(struct supervisor *s, uint64_t now_ms)
 			process_check_beats(s, s->crews[i], (enum role)r);
 	}
 	if (!s->stopping)
-		check_folders(s);
+		check_folders(s, now_ms);
 }
 
 static void sooner(uint64_t *due_ms, uint64_t at_ms)

@@ -35,6 +35,7 @@
 #define SETTLE_MS         1000u  /* `reload` waits so long for an old dns to stop receiving */
 #define STOP_ALL_MS       10000u /* whatever happens, the supervisor ends within this */
 #define TICK_MS           1000u
+#define FOLDERS_RETRY_MS  30000u /* after a refused reload, before a replaced folder asks for one */
 #define REASON_MAX        256u /* octets with the NUL, as much as an event has */
 #define BACKOFF_FIRST_MS  100u /* a first crash costs nothing, a second this, then twice as much */
 #define BACKOFF_DNS_MS    1000u
@@ -115,6 +116,7 @@ struct supervisor {
 	bool stopping;
 	int signals;      /* signalfd */
 	uint64_t tick_ms; /* when the next tick is due */
+	uint64_t folders_after_ms; /* a reload was refused: look for replaced folders only then */
 };
 
 /* Run until SIGTERM or SIGINT. Returns the exit code. */
@@ -132,7 +134,7 @@ void crew_free(struct supervisor *s, struct crew *c);
 /* Has it any process, or the wait for one? */
 bool crew_is_gone(const struct crew *c);
 
-/* ---- roles.c ---- */
+/* ---- process.c ---- */
 
 /* Start the process of a role; a failure is an event, and another try comes with the back-off. */
 void process_start(struct supervisor *s, struct crew *c, enum role r);
