@@ -5,7 +5,6 @@
  *
  * Seven regions, one a continent. Without a database (any in MaxMind's format) the table is made of 300,000 /24
  * networks at random, which no neighbours share: more ranges than continents make of any real database.
- * Budgets: DESIGN 11.
  */
 #include "base/rng.h"
 #include "conf/conf.h"

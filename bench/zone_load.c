@@ -6,7 +6,6 @@
  *   zone_load small N    N zones of six records
  *
  * Writes its zone text to files in a folder of its own under $TMPDIR, which it removes again.
- * Budgets: DESIGN 11.
  */
 #include "base/err.h"
 #include "base/rng.h"

@@ -1,5 +1,5 @@
 /*
- * What a zone must be (DESIGN 6): owner by owner, the records are put in order of their types,
+ * What a zone must be: owner by owner, the records are put in order of their types,
  * duplicates dropped and the TTLs of an RRset made equal; then the rules between types, and between
  * names, are checked.
  */

@@ -1,4 +1,4 @@
-"""The TCP balancer (DESIGN 4 and 8; issue: balancer)."""
+"""The TCP balancer."""
 import hashlib, os, socket, struct, threading, time
 import pytest
 from lab import TcpLoad, conf, four_proxies, http_get, recv_all, serve, wait, ZONE

@@ -1,4 +1,4 @@
-"""Checks, verdicts, events (DESIGN 8; issue: health)."""
+"""Checks, verdicts, events."""
 import socket, threading, time
 import pytest
 from lab import Proxy, conf, four_proxies, serve, wait, ZONE

@@ -1,4 +1,4 @@
-"""Generations: reload under load, refused reloads, and every participant killed at every step (DESIGN 2)."""
+"""Generations: reload under load, refused reloads, and every participant killed at every step."""
 import os, pathlib, signal, threading, time
 import pytest
 from lab import Load, TcpLoad, conf, http_get, serve, wait, ZONE

@@ -1,4 +1,4 @@
-"""Processes: killed, stopped, hung, told to end; what the others do meanwhile (DESIGN 2; issue: roles and board)."""
+"""Processes: killed, stopped, hung, told to end; what the others do meanwhile."""
 import os, pathlib, pwd, signal, socket, time
 import pytest
 from lab import Load, TcpLoad, conf, four_proxies, http_get, serve, wait, ZONE

@@ -1,4 +1,4 @@
-"""Pools, steering, geo and client subnets (DESIGN 7 and 8; RFC 7871)."""
+"""Pools, steering, geo and client subnets (RFC 7871)."""
 import collections, random
 import dns.rcode, dns.rdatatype
 from lab import conf, four_proxies, rdata, scope, serve, wait, ZONE, ROOT

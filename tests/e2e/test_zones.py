@@ -1,4 +1,4 @@
-"""Zone files as operators edit them: changed, added, removed, broken, and what outlives a kill (DESIGN 2 and 6)."""
+"""Zone files as operators edit them: changed, added, removed, broken, and what outlives a kill."""
 import os, signal, subprocess
 import dns.rcode, dns.zone
 from lab import conf, four_proxies, serve, wait, WAYMARK, ZONE

@@ -1,6 +1,6 @@
 /*
  * Picking against a slow reference that knows nothing of plans: it sorts all endpoints by their
- * ranks, walks the tiers and follows the fallbacks as DESIGN's words say. Small pools exhaustively,
+ * ranks, walks the tiers and follows the fallbacks as the documentation's words say. Small pools exhaustively,
  * larger ones at random.
  */
 #include "tests/unit/conf_fixture.h"

@@ -247,7 +247,7 @@ static void a_hundred_thousand_names_are_found(void **state)
 		text_printf(&in, "h%u 60 A 10.%u.%u.%u\n", i, i >> 16, i >> 8 & 255, i & 255);
 	z = zone_good(in.data);
 	assert_int_equal(zone_record_count(z), 100003);
-	assert_true(zone_memory(z) <= 90u * 100003); /* DESIGN 11 */
+	assert_true(zone_memory(z) <= 90u * 100003);
 	for (unsigned i = 0; i < 100000; i++) {
 		(void)snprintf(name, sizeof name, "h%u.example.com.", i);
 		parse_name(&n, name);
