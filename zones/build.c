@@ -197,6 +197,8 @@ static int take_slots(struct load *l, struct zone *z)
 		pages_free(l->slots, l->slot_count * sizeof *l->slots);
 		l->slots = slots;
 		l->slot_count = (uint32_t)wanted;
+		if (slots_check(slots, l->slot_count, l) < 0)
+			return -1;
 	}
 	z->slots = l->slots;
 	z->slot_count = l->slot_count;
@@ -254,7 +256,7 @@ int load_build(struct load *l, struct zone **out)
 		return load_no_memory(l);
 	if (take_slots(l, b.z) < 0) {
 		pages_free(b.z, size);
-		return load_no_memory(l);
+		return -1;
 	}
 	b.at = (uint8_t *)(b.z + 1);
 	write_front(&b, soa);

@@ -13,6 +13,28 @@
 
 #include <string.h>
 
+/* Tables of names that nobody chose for it have no such runs: at 3/4 full one of 1,024 slots comes
+ * with a chance of 10^-11 for a million names. */
+static int too_many_collide(const struct load *l)
+{
+	report_add(l->report, SEVERITY_ERROR, l->files[0].shown, 0, 0,
+		"more than %u names with nearly the same hash: no table can hold them well",
+		ZONE_RUN_MAX);
+	return -1;
+}
+
+int slots_check(const struct slot *slots, uint32_t count, const struct load *l)
+{
+	uint32_t run = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		run = slots[i].ref != 0 ? run + 1 : 0;
+		if (run > ZONE_RUN_MAX)
+			return too_many_collide(l);
+	}
+	return 0;
+}
+
 /* The slot of the name, or the empty one where it would be. */
 static size_t find_slot(
 	const struct load *l, uint32_t home, uint32_t tag, const uint8_t *wire, size_t length)
@@ -43,22 +65,30 @@ uint32_t load_find(const struct load *l, const struct dname *name, unsigned labe
 }
 
 struct slot *slots_resize(
-	const struct slot *old, uint32_t old_count, uint32_t count, const struct load *l)
+	const struct slot *old, uint32_t old_count, uint32_t count, struct load *l)
 {
 	struct slot *slots = pages_alloc(count * sizeof *slots);
 
-	if (slots == NULL)
+	if (slots == NULL) {
+		(void)load_no_memory(l);
 		return NULL;
+	}
 	for (uint32_t n = 0; n < old_count; n++) {
 		struct log_owner *o;
+		uint32_t steps = 0;
 		size_t i;
 
 		if (old[n].ref == 0)
 			continue;
 		o = log_owner_at(&l->log, old[n].ref);
 		i = slot_home(o->home, count);
-		while (slots[i].ref != 0)
+		for (; slots[i].ref != 0 && steps <= ZONE_RUN_MAX; steps++)
 			i = i + 1 == count ? 0 : i + 1;
+		if (steps > ZONE_RUN_MAX) {
+			(void)too_many_collide(l);
+			pages_free(slots, count * sizeof *slots);
+			return NULL;
+		}
 		slots[i] = old[n];
 		o->slot = (uint32_t)i;
 	}
@@ -75,20 +105,24 @@ static int grow(struct load *l)
 		return load_no_memory(l);
 	slots = slots_resize(l->slots, l->slot_count, l->slot_count * 2, l);
 	if (slots == NULL)
-		return load_no_memory(l);
+		return -1;
 	pages_free(l->slots, l->slot_count * sizeof *l->slots);
 	l->slots = slots;
 	l->slot_count *= 2;
 	return 0;
 }
 
-static void take_slot(struct load *l, size_t slot, uint32_t ref)
+static int take_slot(struct load *l, size_t slot, uint32_t ref)
 {
 	struct log_owner *o = log_owner_at(&l->log, ref);
+	size_t home = slot_home(o->home, l->slot_count);
 
 	l->slots[slot] = (struct slot){o->tag, ref};
 	o->slot = (uint32_t)slot;
 	l->owners++;
+	if ((slot >= home ? slot - home : slot + l->slot_count - home) > ZONE_RUN_MAX)
+		return too_many_collide(l);
+	return 0;
 }
 
 /* Every ancestor below the apex exists, with records or without. */
@@ -107,7 +141,8 @@ static int add_ancestors(struct load *l, const struct log_owner *o, unsigned ape
 			return load_no_memory(l);
 		if (grow(l) < 0)
 			return -1;
-		take_slot(l, find_suffix(l, &name, label), ref);
+		if (take_slot(l, find_suffix(l, &name, label), ref) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -168,7 +203,8 @@ static int index_owner(struct load *l, uint32_t ref)
 		o->merged = true;
 		return 0;
 	}
-	take_slot(l, slot, ref);
+	if (take_slot(l, slot, ref) < 0)
+		return -1;
 	apex_label = (unsigned)o->labels - l->apex.labels;
 	if (apex_label > l->depth)
 		l->depth = (uint8_t)apex_label;
@@ -265,7 +301,7 @@ int load_index(struct load *l)
 	l->slot_count = (uint32_t)slots;
 	apex = log_owner_at(&l->log, l->apex_owner);
 	(void)dname_from_wire(&l->apex, apex->name, apex->length);
-	if (index_owners(l) < 0)
+	if (index_owners(l) < 0 || slots_check(l->slots, l->slot_count, l) < 0)
 		return -1;
 	l->apex_owner = load_find(l, &l->apex, 0); /* it may have been merged */
 	for (ref = l->log.first_owner; ref != 0; ref = log_owner_at(&l->log, ref)->next)

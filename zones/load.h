@@ -91,9 +91,11 @@ void load_message(struct load *l, enum severity severity, const struct log_recor
 /* The indexed owner of the suffix of `name` (in the zone) that starts at `label`: a ref, 0 when
  * there is none. */
 uint32_t load_find(const struct load *l, const struct dname *name, unsigned label);
-/* The same table with `count` slots; NULL when memory is short. Owners learn their new slots. */
+/* The same table with `count` slots; NULL with an error. Owners learn their new slots. */
 struct slot *slots_resize(
-	const struct slot *old, uint32_t old_count, uint32_t count, const struct load *l);
+	const struct slot *old, uint32_t old_count, uint32_t count, struct load *l);
+/* -1 with an error when a search in the table could take more than ZONE_RUN_MAX steps. */
+int slots_check(const struct slot *slots, uint32_t count, const struct load *l);
 /* Out of memory, or the log is full. */
 int load_no_memory(struct load *l);
 

@@ -70,9 +70,9 @@ static int parse_key(const char *text, size_t length, uint16_t *key)
 	struct token digits = {.text = text + 3, .length = (uint32_t)(length - 3)};
 	uint64_t number;
 
-	for (uint16_t i = 0; i < KEYS; i++) {
+	for (size_t i = 0; i < KEYS; i++) {
 		if (strlen(keys[i].name) == length && memcmp(keys[i].name, text, length) == 0) {
-			*key = i;
+			*key = (uint16_t)i;
 			return 0;
 		}
 	}
@@ -294,8 +294,8 @@ static int put_params(struct fields *f, struct param *params, size_t count)
 
 int svcb_parse(struct fields *f)
 {
-	struct param params[PARAMS_MAX + 1];
-	uint8_t *scratch = malloc(2 * RDATA_MAX);
+	struct param params[PARAMS_MAX + 1] = {0};
+	uint8_t *scratch = malloc((size_t)2 * RDATA_MAX);
 	struct fields values = *f;
 	uint8_t *start = f->at;
 	int count, rc = -1;
@@ -328,15 +328,25 @@ static bool has_key(const uint8_t *p, size_t length, uint16_t key)
 	return false;
 }
 
-/* Keys in strictly rising order, not `mandatory` itself, and all of them there (RFC 9460, 8). */
+/* Keys in strictly rising order, not `mandatory` itself, and all of them there (RFC 9460, 8). Both
+ * lists rise: one walk along them. */
 static bool verify_mandatory(
 	const uint8_t *value, size_t length, const uint8_t *all, size_t all_length)
 {
-	for (size_t i = 0; i + 1 < length; i += 2) {
-		uint16_t key = load_u16(value + i);
+	struct reader r = {all, all + all_length, false};
+	int there = -1, last = 0;
 
-		if (key == 0 || (i > 0 && key <= load_u16(value + i - 2)) ||
-			!has_key(all, all_length, key))
+	for (size_t i = 0; i + 1 < length; i += 2) {
+		int key = load_u16(value + i);
+
+		if (key <= last)
+			return false;
+		last = key;
+		while (there < key && reader_left(&r) > 0 && !r.failed) {
+			there = get_u16(&r);
+			(void)get_bytes(&r, get_u16(&r));
+		}
+		if (there != key)
 			return false;
 	}
 	return length > 0 && length % 2 == 0;

@@ -460,6 +460,29 @@ static void rdata_stops_at_65535_octets(void **state)
 	assert_string_equal(message, "the record is longer than 65535 octets");
 }
 
+/* 10,900 parameters of four octets, all of them mandatory: n^2 steps would take a second. */
+static void mandatory_keys_are_verified_in_one_walk(void **state)
+{
+	static uint8_t wire[RDATA_MAX];
+	size_t at = 3 + 4, keys = 10900;
+
+	(void)state;
+	memset(wire, 0, sizeof wire);
+	wire[1] = 1;
+	store_u16(wire + 5, (uint16_t)(2 * keys));
+	for (size_t i = 0; i < keys; i++, at += 2)
+		store_u16(wire + at, (uint16_t)(100 + i));
+	for (size_t i = 0; i < keys; i++, at += 4)
+		store_u16(wire + at, (uint16_t)(100 + i));
+	assert_true(at <= RDATA_MAX);
+	assert_true(rdata_verify(TYPE_SVCB, wire, at));
+	store_u16(wire + 7 + 2 * 5000, 100 + 4999); /* not rising */
+	assert_false(rdata_verify(TYPE_SVCB, wire, at));
+	store_u16(wire + 7 + 2 * 5000, 100 + 5000);
+	store_u16(wire + at - 4, 100 + 20000); /* the last one is not there */
+	assert_false(rdata_verify(TYPE_SVCB, wire, at));
+}
+
 static void mnemonics_are_known(void **state)
 {
 	static const struct good mnemonics[] = {
@@ -559,6 +582,7 @@ int main(void)
 		cmocka_unit_test(malformed_text_is_refused_with_the_field_and_the_reason),
 		cmocka_unit_test(txt_of_more_than_255_octets_becomes_several_strings),
 		cmocka_unit_test(rdata_stops_at_65535_octets),
+		cmocka_unit_test(mandatory_keys_are_verified_in_one_walk),
 		cmocka_unit_test(mnemonics_are_known),
 		cmocka_unit_test(types_are_known_by_name_and_number),
 		cmocka_unit_test(every_type_in_the_table_stands_at_its_number),

@@ -8,7 +8,8 @@ struct message_case {
 static const struct message_case cases[] = {
 	{HEAD, ""},
 	/* SOA */
-	{HEAD "@ 3600 SOA a. b. 1 1 1 1 1\n", "4:8: error: example.com. has a second SOA (line 1)\n"},
+	{HEAD "@ 3600 SOA a. b. 1 1 1 1 1\n",
+		"4:8: error: example.com. has a second SOA (line 1)\n"},
 	{HEAD "@ 3600 SOA ns1 hostmaster 7 7200 3600 1209600 300\n",
 		"4:8: warning: repeats the record in line 1: dropped\n"},
 	{HEAD "a 60 SOA a. b. 1 1 1 1 1\n",
@@ -187,6 +188,37 @@ static void rrsets_are_bounded(void **state)
 	text_free(&in);
 }
 
+/* Names picked so that they all belong to one place in the table: a zone of a million of them would
+ * take hours to load, and every query for one a tenth of a millisecond. */
+static void names_that_collide_are_refused_in_time(void **state)
+{
+	struct text in = {0};
+	struct report report = {0};
+	struct zone *z = NULL;
+	struct dname name;
+	const char *why = NULL;
+	char owner[32];
+
+	(void)state;
+	text_puts(&in, HEAD);
+	for (unsigned i = 0, found = 0; found < 1100; i++) {
+		(void)snprintf(owner, sizeof owner, "h%u.example.com.", i);
+		assert_int_equal(dname_from_text(&name, owner, NULL, &why), 0);
+		if (name.hash[0] >> 55 != 7) /* one in 512 */
+			continue;
+		text_printf(&in, "%s 60 A 192.0.2.1\n", owner);
+		found++;
+		if (found == 1000)
+			zone_free(zone_good(in.data));
+	}
+	assert_int_equal(zone_read(in.data, &z, &report), -1);
+	assert_int_equal(report.errors, 1);
+	assert_string_equal(report.items[0].text, "more than 1024 names with nearly the same hash: "
+						  "no table can hold them well");
+	report_free(&report);
+	text_free(&in);
+}
+
 static void the_digest_sees_content_and_not_order(void **state)
 {
 	static const char *const others[] = {
@@ -225,6 +257,7 @@ int main(void)
 		cmocka_unit_test(dropped_and_lowered_records_show_in_print),
 		cmocka_unit_test(records_are_grouped_by_owner_and_type),
 		cmocka_unit_test(rrsets_are_bounded),
+		cmocka_unit_test(names_that_collide_are_refused_in_time),
 		cmocka_unit_test(the_digest_sees_content_and_not_order),
 	};
 
