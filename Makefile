@@ -84,7 +84,7 @@ $(BUILD)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(FUZZ_SHARED) $(BUIL
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(FUZZ_SHARED) $(BUILD)/libwaymark.a $(LDLIBS)
 
 .PHONY: tests
-tests: $(BUILD)/waymark $(TEST_BINS) $(REPLAY_BINS)
+tests: $(BUILD)/waymark $(TEST_BINS) $(REPLAY_BINS) $(BUILD)/bench/dns_load
 
 # Everything a stranger needs to see it pass: installs what is missing, builds, runs every test.
 .PHONY: check

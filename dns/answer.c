@@ -74,7 +74,7 @@ static bool find_zone(struct walk *w)
  * the child's apex answers. */
 static void find_again_for_ds(struct walk *w, struct find *f)
 {
-	uint8_t label;
+	uint8_t label = 0; /* always found; a compiler cannot know */
 	const struct zone *child = zoneset_find(w->facts->data->zones, w->name, false, &label);
 
 	if (child == w->zone || label != 0)
