@@ -104,7 +104,7 @@ static int prepare(struct crew *c, const struct role_start *start, struct err *e
 			start->row_count, start->udp_count);
 	if (start->zones.fd < 0)
 		return err_set(e, "the zones folder %s is not open", start->zones.path);
-	c->udp = calloc(start->udp_count + 1, sizeof c->udp[0]);
+	c->udp = calloc(start->udp_count + 1, sizeof(struct udp *));
 	if (c->udp == NULL)
 		return err_set(e, "out of memory for %zu UDP threads", start->udp_count);
 	if (loader_open(&c->loader, &c->server, e) < 0)

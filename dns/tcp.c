@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #define ACCEPTS_MAX      16u /* a wake-up: connections that are open have their turns in between */
-#define LAST_ACCEPTS_MAX 4096u /* when stopping: what a listener's queue can hold */
-#define TICK_MS          100u  /* beat, idle timeouts, the stop flag */
+#define LAST_ACCEPTS_MAX 4096u  /* when stopping: what a listener's queue can hold */
+#define TICK_US          100000 /* beat, idle timeouts, the stop flag */
 
 /* ---- places ---- */
 
@@ -230,7 +230,7 @@ static int loop(struct tcp *t)
 void *tcp_run(void *arg)
 {
 	struct tcp *t = arg;
-	const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+	const struct timeval tick = {.tv_usec = TICK_US};
 
 	dns_worker_hurry();
 	if (dns_server_wait_go(t->worker.server)) {
@@ -269,7 +269,7 @@ static int make_events(struct tcp *t)
 	const struct role_start *start = t->worker.server->start;
 
 	t->base = event_base_new();
-	t->listener = calloc(start->tcp_count + 1, sizeof t->listener[0]);
+	t->listener = calloc(start->tcp_count + 1, sizeof(struct event *));
 	if (t->base == NULL || t->listener == NULL)
 		return -1;
 	for (size_t i = 0; i < start->tcp_count; i++) {

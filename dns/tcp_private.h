@@ -10,7 +10,7 @@
 
 #define TCP_QUERY_MAX    4096u /* octets kept of a query with its length; the rest is passed over */
 #define TCP_TURN_QUERIES 16u   /* of one connection before the others have their turn */
-#define TCP_SCRATCH      (4u * (2u + REPLY_MAX)) /* replies of one turn before they are sent */
+#define TCP_SCRATCH      ((size_t)4 * (2 + REPLY_MAX)) /* replies of one turn before they are sent */
 
 struct tcp_connection {
 	struct tcp *tcp;
