@@ -151,7 +151,7 @@ demo:
 bench:
 	tools/setup bench
 	$(MAKE) all $(BENCH_BINS)
-	bench/run
+	WAYMARK_BUILD=$(BUILD) bench/run
 
 PREFIX ?= /usr/local
 install: all
