@@ -38,6 +38,10 @@ static const char yaml[] = "listen: 127.0.0.1:53\n"
 			   "    when_all_down: refuse\n"
 			   "    endpoints:\n"
 			   "      a: {address: 192.0.2.22, region: london}\n"
+			   "  late:\n"
+			   "    check: c\n"
+			   "    endpoints:\n"
+			   "      a: {address: 192.0.2.24, region: london}\n"
 			   "  fallback:\n"
 			   "    check: c\n"
 			   "    unknown: hold\n"
@@ -45,17 +49,18 @@ static const char yaml[] = "listen: 127.0.0.1:53\n"
 			   "    endpoints:\n"
 			   "      a: {address: 192.0.2.23, region: london}\n";
 
-static const char zone[] = "$TTL 1h\n"
-			   "@ SOA ns h 1 1 1 1 60\n@ NS ns.test.\n"
-			   "@ POOL web\n@ MX 10 mail.test.\n"
-			   "www 20 POOL web\n"
-			   "lon POOL web region=london\n"
-			   "plain POOL plain\n"
-			   "nodata POOL nodata\nrefuse POOL refuse\nfallback POOL fallback\n"
-			   "alias CNAME www\nto-refuse CNAME refuse\n"
-			   "*.any POOL plain\n"
-			   "ns.mx MX 1 www\n"
-			   "static A 192.0.2.99\n";
+static const char zone[] =
+	"$TTL 1h\n"
+	"@ SOA ns h 1 1 1 1 60\n@ NS ns.test.\n"
+	"@ POOL web\n@ MX 10 mail.test.\n"
+	"www 20 POOL web\n"
+	"lon POOL web region=london\n"
+	"plain POOL plain\n"
+	"nodata POOL nodata\nrefuse POOL refuse\nfallback POOL fallback\nlate POOL late\n"
+	"alias CNAME www\nto-refuse CNAME refuse\n"
+	"*.any POOL plain\n"
+	"ns.mx MX 1 www\n"
+	"static A 192.0.2.99\n";
 
 #define SOA "NS e.test. 60 IN SOA ns.e.test. h.e.test. 1 1 1 1 60\n"
 
@@ -193,6 +198,28 @@ static void what_was_decided_is_counted_and_explained(void **state)
 	world_free(w);
 }
 
+/* Stale Answer (RFC 8914, 4.4), only where checks have a say. */
+static void old_verdicts_are_told(void **state)
+{
+	static const struct {
+		const char *name;
+		bool old;
+		int code;
+	} asked[] = {{"late.e.test.", false, -1}, {"late.e.test.", true, 3},
+		{"plain.e.test.", true, -1}, {"static.e.test.", true, -1}};
+	struct world *w = open_world();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		w->responder.facts.verdicts_old = asked[i].old;
+		world_ask(w, asked[i].name, "A", &(struct how){.edns = 1232});
+		assert_int_equal(w->reply[3] & 15, RCODE_NOERROR);
+		if (reply_ede(w) != asked[i].code)
+			fail_msg("%s: %d", asked[i].name, reply_ede(w));
+	}
+	world_free(w);
+}
+
 static void without_a_configuration_a_pool_name_fails(void **state)
 {
 	struct world *w = world_new();
@@ -250,6 +277,7 @@ int main(void)
 		cmocka_unit_test(pool_names_are_answered_by_steering),
 		cmocka_unit_test(nothing_is_said_before_the_first_checks_are_over),
 		cmocka_unit_test(what_was_decided_is_counted_and_explained),
+		cmocka_unit_test(old_verdicts_are_told),
 		cmocka_unit_test(without_a_configuration_a_pool_name_fails),
 		cmocka_unit_test(clients_inside_a_scope_agree),
 	};
