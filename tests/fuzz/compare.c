@@ -103,7 +103,8 @@ static bool host_of(const struct ref_record *r, struct ref_name *host)
 	return true;
 }
 
-/* What the hosts that `from` names have: all of it goes into `to`, what must be there come what may into `glue`. */
+/* What the hosts that `from` names have: all of it goes into `to`, what must be there come what
+ * may into `glue`. */
 static void add_hosts(const struct match *m, const struct ref_list *from, struct ref_list *to,
 	struct ref_list *glue)
 {
@@ -118,7 +119,8 @@ static void add_hosts(const struct match *m, const struct ref_list *from, struct
 	}
 }
 
-/* The hosts' addresses and nothing else; the glue in full unless TC is set, and all of them when there is room. */
+/* The hosts' addresses and nothing else; the glue in full unless TC is set, and all of them when
+ * there is room. */
 static void check_additional(const struct match *m, bool whole)
 {
 	struct ref_list all = {NULL, 0, 0}, glue = {NULL, 0, 0};

@@ -180,7 +180,8 @@ static struct world *build(void)
 	return w;
 }
 
-/* What pools may say: "web" always has addresses, "gone" never, "closed" refuses; the latter two have IPv4 alone. */
+/* What pools may say: "web" always has addresses, "gone" never, "closed" refuses; the latter two
+ * have IPv4 alone. */
 static bool check_steered(const struct ref_record *pool, uint16_t type, unsigned rcode,
 	const struct ref_record *rest, size_t count)
 {

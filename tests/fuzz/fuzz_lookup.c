@@ -1,8 +1,10 @@
 /*
- * Zones and questions out of a tiny alphabet, so that wildcards, empty non-terminals, cuts, DNAMEs, chains and zones below
- * zones meet in every way: what the server says must be what the reference lookup says.
+ * Zones and questions out of a tiny alphabet, so that wildcards, empty non-terminals, cuts, DNAMEs,
+ * chains and zones below zones meet in every way: what the server says must be what the reference
+ * lookup says.
  *
- *   input    records (3 octets each: owner, zone and type, target), 0xff, questions (2 octets each: name, type)
+ *   input    records (3 octets each: owner, zone and type, target), 0xff,
+ *            questions (2 octets each: name, type)
  *   name     depth in the upper two bits, then a label of {a, b, c, *} in each two bits
  *   zones    e, a.e and b.a.e, as many as have a record; each has SOA and NS without asking
  *
@@ -160,7 +162,8 @@ static size_t load_zones(struct world *w, const uint8_t *data, size_t size)
 	return at < size && data[at] == 0xff ? at + 1 : size;
 }
 
-/* `options`: a type, bit 4 TCP, bit 5 EDNS, bits 6 and 7 a label in front: deeper than most owners. */
+/* `options`: a type, bit 4 TCP, bit 5 EDNS, bits 6 and 7 a label in front: deeper than most
+ * owners. */
 static void ask(struct world *w, uint8_t code, uint8_t options)
 {
 	static uint8_t reply[REPLY_MAX];

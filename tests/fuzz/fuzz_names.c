@@ -1,7 +1,8 @@
 /*
- * Name compression (dns/reply_names.c): records are written into a reply of a chosen size, some taken back, and what the
- * packet then holds is read by a decoder that follows pointers the slow way. Every name must come out as it went in, but for
- * its case; every pointer must lead backwards to an octet that a pointer reaches; and nothing grows by compression.
+ * Name compression (dns/reply_names.c): records are written into a reply of a chosen size, some
+ * taken back, and what the packet then holds is read by a decoder that follows pointers the slow
+ * way. Every name must come out as it went in, but for its case; every pointer must lead backwards
+ * to an octet that a pointer reaches; and nothing grows by compression.
  *
  *   input    size of the reply 2, question 1, steps of 3 octets: what, name, name
  *   name     depth in the upper three bits, then which labels
@@ -20,7 +21,8 @@
 
 enum { TYPE_FILLER = 65280, SOA_TAIL = 20 };
 
-/* Labels that look alike where a quick comparison would look: first and last octets, case bit of what is no letter. */
+/* Labels that look alike where a quick comparison would look: first and last octets, case bit of
+ * what is no letter. */
 static const char *const labels[16] = {"a", "A", "b", "example", "EXAMPLE", "www", "b\007example",
 	"abcdefgh-1-stuvwxyz", "abcdefgh-2-stuvwxyz", "ABCDEFGH-1-stuvwxyZ", "@@", "``", "\xc0\x0c",
 	"[b]", "{b}", "0123456789012345678901234567890123456789012345678901234567890ab"};

@@ -202,7 +202,8 @@ static const struct ref_zone *nearest_zone(
 	return best;
 }
 
-/* RFC 4035, 3.1.4.1: DS is asked of the parent; where only the child is here, it says that it has none. */
+/* RFC 4035, 3.1.4.1: DS is asked of the parent; where only the child is here, it says that it
+ * has none. */
 static const struct ref_zone *zone_for(
 	const struct reference *r, const struct ref_name *name, uint16_t type)
 {
@@ -211,7 +212,8 @@ static const struct ref_zone *zone_for(
 	return z != NULL ? z : nearest_zone(r, name, false);
 }
 
-/* All records of this type that `node` owns go into `to`, with `owner` for it. An RRset is in a section once. */
+/* All records of this type that `node` owns go into `to`, with `owner` for it. An RRset is in a
+ * section once. */
 static bool add_set(struct ref_list *to, const struct ref_zone *z, const struct ref_name *node,
 	uint16_t type, const struct ref_name *owner)
 {

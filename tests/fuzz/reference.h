@@ -1,12 +1,15 @@
 /*
- * A slow, obviously correct lookup to hold dns/answer.c against: the algorithm of RFC 1034, 4.3.2, word by word, over a
- * plain list of records. No index, no flags worked out at load: whether a name exists is found by reading all records.
- * It shares no code with the program; ldns reads its records.
+ * A slow, obviously correct lookup to hold dns/answer.c against: the algorithm of RFC 1034, 4.3.2,
+ * word by word, over a plain list of records. No index, no flags worked out at load: whether a name
+ * exists is found by reading all records. It shares no code with the program; ldns reads its
+ * records.
  *
  *   RFC 1034, 4.3.2   nearest zone, then label by label down from its apex
- *   RFC 4592, 2.2.2   a name exists when it or a name below it owns a record; wildcards below the closest encloser
+ *   RFC 4592, 2.2.2   a name exists when it or a name below it owns a record;
+ *                     wildcards below the closest encloser
  *   RFC 6672, 3.2     DNAME, YXDOMAIN
- *   RFC 2308, 2 and 5 the SOA of negative answers and its TTL; RFC 6604: the rcode is that of the chain's last name
+ *   RFC 2308, 2 and 5 the SOA of negative answers and its TTL
+ *   RFC 6604          the rcode is that of the chain's last name
  *   RFC 4035, 3.1.4.1 DS belongs to the parent; RFC 8482: ANY
  *
  * What the RFCs leave open is the project's choice: no NS beside an answer, five CNAMEs at most.
@@ -70,7 +73,8 @@ struct ref_reply {
 	struct ref_name any_node;
 };
 
-/* Parse a master file whose lines each hold one record, $ORIGIN (absolute) or $TTL. Aborts when ldns refuses a line. */
+/* Parse a master file whose lines each hold one record, $ORIGIN (absolute) or $TTL. Aborts when
+ * ldns refuses a line. */
 void reference_load(struct ref_zone *z, const char *text, const char *origin);
 void reference_unload(struct ref_zone *z);
 
@@ -85,7 +89,8 @@ void reference_read(struct ref_record *out, const ldns_rr *rr);
 /* What a server with these zones has to answer to this question of class IN. */
 void reference_answer(const struct reference *r, const struct ref_name *name, uint16_t type,
 	struct ref_reply *out);
-/* The addresses of a host for the additional section (RFC 1034, 4.3.2, step 6): its own, glue too, or a wildcard's. */
+/* The addresses of a host for the additional section (RFC 1034, 4.3.2, step 6): its own, glue
+ * too, or a wildcard's. */
 void reference_host(const struct ref_zone *z, const struct ref_name *host, struct ref_list *to);
 void reference_reply_free(struct ref_reply *reply);
 
