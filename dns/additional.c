@@ -1,4 +1,5 @@
-/* Additional data: glue of referrals, and addresses of the hosts that NS, MX, SRV, SVCB and HTTPS records name. */
+/* Additional data: glue of referrals, and addresses of the hosts that NS, MX, SRV, SVCB and HTTPS
+ * records name. */
 #include "base/wire.h"
 #include "dns/walk.h"
 

@@ -1,14 +1,16 @@
 /*
  * The dataset: everything the dns role answers from, behind one pointer.
  *
- * Built by the loader off to the side, published with one store, freed after a grace period (base/qsbr.h). It owns
- * its zone set and its table of broken zones; zones, geo table and steering are borrowed and outlive it.
+ * Built by the loader off to the side, published with one store, freed after a grace period
+ * (base/qsbr.h). It owns its zone set and its table of broken zones; zones, geo table and steering
+ * are borrowed and outlive it.
  *
- * A broken zone is one that is configured but has no good version at all: names at or below its apex get
- * SERVFAIL instead of what an enclosing zone would say. The apex is taken from the file's name, since the file
- * could not be read.
+ * A broken zone is one that is configured but has no good version at all: names at or below its
+ * apex get SERVFAIL instead of what an enclosing zone would say. The apex is taken from the file's
+ * name, since the file could not be read.
  *
- * A stale zone is one whose file is broken while its last good version serves: answers from it say so.
+ * A stale zone is one whose file is broken while its last good version serves: answers from it say
+ * so.
  */
 #ifndef DNS_DATASET_H
 #define DNS_DATASET_H
@@ -49,7 +51,8 @@ int dataset_set_stale(
 /* Frees what these made. */
 void dataset_clear(struct dataset *d);
 
-/* The longest broken apex at or above `name` (above: skip `name` itself); its place in dname.offset, or -1. */
+/* The longest broken apex at or above `name` (above: skip `name` itself); its place in
+ * dname.offset, or -1. */
 int dataset_find_broken(const struct dataset *d, const struct dname *name, bool above);
 
 bool dataset_is_stale(const struct dataset *d, const struct zone *zone);

@@ -1,8 +1,8 @@
 /*
  * The geo databases: loaded anew when a file has changed, kept when the new ones are worse.
  *
- * At start the table is built from whatever can be read. Afterwards a new table serves only if no database is missing
- * from it that the old one has (fail static).
+ * At start the table is built from whatever can be read. Afterwards a new table serves only if no
+ * database is missing from it that the old one has (fail static).
  */
 #ifndef DNS_GEO_FILES_H
 #define DNS_GEO_FILES_H
@@ -32,7 +32,8 @@ void geo_files_init(struct geo_files *gf, const struct role_start *start);
 void geo_files_clear(struct geo_files *gf);
 /* Build the first table. -1 with `e` only without memory. */
 int geo_files_start(struct geo_files *gf, uint64_t real_ms, struct err *e);
-/* Look for changed files. True when another table serves now; *again (may be lowered, 0 = unset) says when to look again. */
+/* Look for changed files. True when another table serves now; *again (may be lowered, 0 = unset)
+ * says when to look again. */
 bool geo_files_scan(struct geo_files *gf, uint64_t now_ms, uint64_t real_ms, uint64_t *again_ms);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * The loader: the thread that reads zones and geo databases, and everything that follows from it.
  *
- *   scan the zones folder, build the geo table ─▶ new dataset ─▶ one store ─▶ grace period ─▶ free the old one
- *                                                                    └─▶ rows on the board, events, last good copies
+ *   scan the zones folder, build the geo table ─▶ new dataset ─▶ one store ─▶ grace period
+ *                                          board rows, events, copies ◀─┘  free the old one ◀─┘
  *
  * Nothing it does delays an answer: it runs at nice 10 once something is served. Private to dns/.
  */
@@ -18,11 +18,13 @@ struct loader;
 int loader_open(struct loader **out, struct dns_server *s, struct err *e);
 void loader_close(struct loader *l);
 
-/* Load everything and publish the first dataset; nothing goes to the board yet. -1 with `e` only without memory. */
+/* Load everything and publish the first dataset; nothing goes to the board yet. -1 with `e` only
+ * without memory. */
 int loader_start(struct loader *l, struct err *e);
 /* From now on this process speaks for the zones: rows, events, copies. */
 void loader_take_over(struct loader *l);
-/* Look for changes if there is a reason to: watched folders moved, or the time for another look has come. */
+/* Look for changes if there is a reason to: watched folders moved, or the time for another look has
+ * come. */
 void loader_step(struct loader *l, uint64_t now_ms);
 
 /* Thread function: start, wake the main thread, wait for GO, take over, step until STOP. */

@@ -1,8 +1,9 @@
 /*
  * What the loader tells the world: rows of zones and databases on the board, and events.
  *
- * Only the loader of the generation that serves may write rows (board->dns->owner); it takes them over at GO. A zone
- * keeps its row, found by its file's name, over restarts and reloads, and what has not changed makes no event.
+ * Only the loader of the generation that serves may write rows (board->dns->owner); it takes them
+ * over at GO. A zone keeps its row, found by its file's name, over restarts and reloads, and what
+ * has not changed makes no event.
  */
 #ifndef DNS_PUBLISH_H
 #define DNS_PUBLISH_H

@@ -1,9 +1,10 @@
 /*
  * Names in a reply, compressed (RFC 1035, 4.1.4).
  *
- * A direct-mapped table remembers where suffixes were written. What it says is only ever a hint: the octets there are
- * compared with the name before they are pointed at, so a lost, overwritten or stale slot costs octets of the reply and
- * nothing else. The work is bounded by the labels of the name.
+ * A direct-mapped table remembers where suffixes were written. What it says is only ever a hint:
+ * the octets there are compared with the name before they are pointed at, so a lost, overwritten or
+ * stale slot costs octets of the reply and nothing else. The work is bounded by the labels of the
+ * name.
  */
 #include "dns/reply_names.h"
 
@@ -14,8 +15,8 @@
 
 #define CASE_BITS UINT64_C(0x2020202020202020)
 
-/* The first and the last octets of a label with its length, up to 16 in all: enough to tell labels apart by. Reads nothing
- * behind the label. */
+/* The first and the last octets of a label with its length, up to 16 in all: enough to tell labels
+ * apart by. Reads nothing behind the label. */
 static inline void label_ends(const uint8_t *label, uint64_t *first, uint64_t *last)
 {
 	size_t n = 1u + label[0];
@@ -64,8 +65,8 @@ static bool label_equal(const uint8_t *a, const uint8_t *b)
 	return true;
 }
 
-/* Does the name written at offset `at` equal `name`? A slot may be stale after an RRset was taken back, so this trusts
- * nothing: it reads written octets only, and pointers must go backwards. */
+/* Does the name written at offset `at` equal `name`? A slot may be stale after an RRset was taken
+ * back, so this trusts nothing: it reads written octets only, and pointers must go backwards. */
 static bool written_equal(const struct reply *r, size_t at, const uint8_t *name)
 {
 	size_t written = (size_t)(r->at - r->base);

@@ -6,8 +6,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* A file whose content changed so recently may still be being written: it is left alone until it has rested. The
- * granularity of file times (4 ms) is well below it, so two changes never look like one. */
+/* A file whose content changed so recently may still be being written: it is left alone until it
+ * has rested. The granularity of file times (4 ms) is well below it, so two changes never look like
+ * one. */
 #define STAMP_REST_MS 200u
 
 struct stamp {

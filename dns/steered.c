@@ -1,7 +1,9 @@
-/* A and AAAA at POOL names: who asks, what steering chooses for them, and with which scope it may be cached. */
+/* A and AAAA at POOL names: who asks, what steering chooses for them, and with which scope it may
+ * be cached. */
 #include "dns/walk.h"
 
-/* The scope for a subnet that says nothing: as far as the table says the same of it, within its special block. */
+/* The scope for a subnet that says nothing: as far as the table says the same of it, within its
+ * special block. */
 static uint8_t special_scope(const struct addr *subnet, uint8_t scope)
 {
 	struct prefix block = {.length = 0};
@@ -11,9 +13,10 @@ static uint8_t special_scope(const struct addr *subnet, uint8_t scope)
 }
 
 /*
- * Who is asking. The client subnet counts when the geo table knows it; a private or otherwise special one that no
- * `networks` entry covers says nothing, and then the packet's source is used, but the scope still speaks of the subnet
- * (never 0: the resolver would serve the answer to everyone).
+ * Who is asking. The client subnet counts when the geo table knows it; a private or otherwise
+ * special one that no `networks` entry covers says nothing, and then the packet's source is used,
+ * but the scope still speaks of the subnet (never 0: the resolver would serve the answer to
+ * everyone).
  */
 static void identify(const struct walk *w, struct client *c)
 {

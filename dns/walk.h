@@ -1,4 +1,5 @@
-/* One answer in the making, shared by dns/answer.c, dns/additional.c and dns/steered.c. Private to dns/. */
+/* One answer in the making, shared by dns/answer.c, dns/additional.c and dns/steered.c. Private to
+ * dns/. */
 #ifndef DNS_WALK_H
 #define DNS_WALK_H
 
@@ -28,12 +29,14 @@ struct walk {
 /* The owner of a suffix of the current name. */
 struct owner walk_suffix(const struct walk *w, unsigned label);
 
-/* NOERROR or NXDOMAIN with the zone's SOA, whose TTL and minimum are at most cap_s (UINT32_MAX: as they are). */
+/* NOERROR or NXDOMAIN with the zone's SOA, whose TTL and minimum are at most cap_s (UINT32_MAX: as
+ * they are). */
 void walk_negative(struct walk *w, enum rcode rcode, uint32_t cap_s);
 
 /* Addresses of the names in the records of `set`, as far as they lie in the zone and fit. */
 void walk_additional(struct walk *w, const struct rrset *set);
-/* Glue of the cut at `label` of the current name; TC when in-domain glue does not fit (RFC 9471, 3.1). */
+/* Glue of the cut at `label` of the current name; TC when in-domain glue does not fit (RFC 9471,
+ * 3.1). */
 void walk_glue(struct walk *w, const struct rrset *ns, unsigned label);
 
 /* A or AAAA at a POOL name. */

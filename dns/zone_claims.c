@@ -1,7 +1,8 @@
 /*
- * Two files, one apex. Every file claims the apex of what it loaded, or of what it serves; who serves it already wins,
- * then the name that sorts first. A file whose new content is refused keeps what it served, which may in turn be in the
- * way of another: hence passes, until one refuses nobody.
+ * Two files, one apex. Every file claims the apex of what it loaded, or of what it serves; who
+ * serves it already wins, then the name that sorts first. A file whose new content is refused keeps
+ * what it served, which may in turn be in the way of another: hence passes, until one refuses
+ * nobody.
  */
 #include "dns/zone_files.h"
 
@@ -49,7 +50,8 @@ static void refuse_claim(struct zone_files *zf, struct zone_file *f, const struc
 	f->duplicate = true;
 }
 
-/* One pass over all claims; true when one was refused: what its file served before may be in somebody's way now. */
+/* One pass over all claims; true when one was refused: what its file served before may be in
+ * somebody's way now. */
 static bool settle_once(struct zone_files *zf, struct claim *claims, uint64_t real_ms)
 {
 	size_t n = 0, winner = 0;

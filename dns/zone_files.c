@@ -222,7 +222,8 @@ static struct zone_file *new_file(char *name)
 	return f;
 }
 
-/* Make zf->file the sorted union of what was known and what is listed; takes the names of new files out of `l`. */
+/* Make zf->file the sorted union of what was known and what is listed; takes the names of new files
+ * out of `l`. */
 static int merge(struct zone_files *zf, struct listing *l)
 {
 	struct zone_file **all = calloc(zf->count + l->count + 1, sizeof *all);
@@ -324,7 +325,8 @@ out:
 	return rc;
 }
 
-/* The apex that a file without any good version stands for; malloc'd, NULL when it is none or its name says nothing. */
+/* The apex that a file without any good version stands for; malloc'd, NULL when it is none or its
+ * name says nothing. */
 static struct dname *broken_apex(const struct zone_file *f)
 {
 	char origin[ZONE_ORIGIN_MAX];

@@ -1,10 +1,12 @@
 /*
- * The files of the zones folder and what became of each: its zone, its error, its last good version.
+ * The files of the zones folder and what became of each: its zone, its error, its last good
+ * version.
  *
- * zone_files_scan() compares the folder with what was loaded from it and loads what changed, and only that. Of two files
- * with one apex the one that serves already stays, at first the one whose name sorts first. A file that vanished counts as
- * removed when it is still gone after GONE_MS: editors and `mv` make short gaps. Used by one thread, the loader;
- * zones that are no longer served wait in `retired` until the caller has let a grace period pass.
+ * zone_files_scan() compares the folder with what was loaded from it and loads what changed, and
+ * only that. Of two files with one apex the one that serves already stays, at first the one whose
+ * name sorts first. A file that vanished counts as removed when it is still gone after GONE_MS:
+ * editors and `mv` make short gaps. Used by one thread, the loader; zones that are no longer served
+ * wait in `retired` until the caller has let a grace period pass.
  */
 #ifndef DNS_ZONE_FILES_H
 #define DNS_ZONE_FILES_H
@@ -64,8 +66,8 @@ struct zone_files {
 /* What a scan found. */
 struct scan_result {
 	bool changed; /* other zones are served, or other apexes are broken: build a new dataset */
-	uint64_t
-		again_ms; /* clock_mono_ms() at which to scan again without a reason; 0 = not needed */
+	/* clock_mono_ms() at which to scan again without a reason; 0 = not needed */
+	uint64_t again_ms;
 	struct zone_file *
 		*removed; /* malloc'd by the scan; each and the array go to zone_files_forget() */
 	size_t removed_count;
@@ -76,13 +78,14 @@ void zone_files_init(struct zone_files *zf, const struct start_folder *folder, i
 	const struct zone_pools *pools, const _Atomic bool *stop);
 void zone_files_clear(struct zone_files *zf);
 
-/* One look at the folder. -1 when it could not be read: nothing has changed then. `first`: at start, when young files are
- * read too. */
+/* One look at the folder. -1 when it could not be read: nothing has changed then. `first`: at
+ * start, when young files are read too. */
 int zone_files_scan(struct zone_files *zf, bool first, uint64_t now_ms, uint64_t real_ms,
 	struct scan_result *out, struct err *e);
 void zone_files_forget(struct zone_files *zf, struct scan_result *result);
 void zone_files_free_retired(struct zone_files *zf);
-/* dataset_build() of what the files serve now and of the apexes of those that have no good version. */
+/* dataset_build() of what the files serve now and of the apexes of those that have no good version.
+ * */
 int zone_files_dataset(const struct zone_files *zf, struct dataset *d, struct err *e);
 
 /* ---- steps of a scan, in zone_file.c and zone_claims.c ---- */
@@ -99,7 +102,8 @@ void zone_file_set_error(struct zone_file *f, char *error, uint64_t real_ms);
 /* Keep a zone that is served no more until nobody can be looking at it. */
 void zone_files_retire(struct zone_files *zf, struct zone *z);
 
-/* The initial $ORIGIN of a file: its name without ".zone", with a dot at the end; ZONE_ORIGIN_MAX octets. */
+/* The initial $ORIGIN of a file: its name without ".zone", with a dot at the end; ZONE_ORIGIN_MAX
+ * octets. */
 #define ZONE_ORIGIN_MAX 260u
 void zone_file_origin(const struct zone_file *f, char *out);
 
