@@ -3,8 +3,9 @@
  *
  *   options ─▶ query packet ─▶ respond(), the function behind the sockets ─▶ app/ask_print.c
  *
- * Zones, databases and steering are loaded as the dns role loads them. Serving states come from a running server if the
- * configuration's control socket leads to one; else every verdict is unknown and the pools' policies decide.
+ * Zones, databases and steering are loaded as the dns role loads them. Serving states come from a
+ * running server if the configuration's control socket leads to one; else every verdict is unknown
+ * and the pools' policies decide.
  */
 #include "app/ask_print.h"
 #include "app/verbs.h"

@@ -1,6 +1,7 @@
 /*
- * Decodes a reply that our own engine wrote, names and all, without trusting it: this is also what shows the
- * engine's mistakes. RDATA with compressed names is put back into its uncompressed form and printed by zones/.
+ * Decodes a reply that our own engine wrote, names and all, without trusting it: this is also what
+ * shows the engine's mistakes. RDATA with compressed names is put back into its uncompressed form
+ * and printed by zones/.
  */
 #include "app/ask_print.h"
 

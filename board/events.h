@@ -58,8 +58,8 @@ struct event_ring {
 	struct event_record slot[EVENT_RING_SIZE];
 };
 
-/* The first public number of a board made at this moment: unix seconds × 2^20, to the millisecond, so that a
- * server that is started anew at once goes on above the last one's numbers. */
+/* The first public number of a board made at this moment: unix seconds × 2^20, to the millisecond,
+ * so that a server that is started anew at once goes on above the last one's numbers. */
 static inline uint64_t event_first_sequence(uint64_t created_real_ms)
 {
 	return (created_real_ms << 20) / 1000;

@@ -1,3 +1,4 @@
+/* `waymark watch`: events as they come, over replaced controls and reloads. */
 #ifndef CONTROL_CLIENT_WATCH_H
 #define CONTROL_CLIENT_WATCH_H
 

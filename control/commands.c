@@ -1,4 +1,5 @@
-/* From the table of commands (control/request.h) to what they do; the compiler finds a row without a case. */
+/* From the table of commands (control/request.h) to what they do; the compiler finds a row without
+ * a case. */
 #include "base/clock.h"
 #include "board/snapshot.h"
 #include "control/server.h"

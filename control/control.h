@@ -1,5 +1,5 @@
-/* What the files of the control role share. One event loop, one thread; the log and the state file have
- * threads of their own that touch none of this. */
+/* What the files of the control role share. One event loop, one thread; the log and the state file
+ * have threads of their own that touch none of this. */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
@@ -55,8 +55,8 @@ void control_publish(struct control *c, const struct event *e);
 /* See to clocks and ends of overrides, before anything that reads or sets them. */
 void control_settle_time(struct control *c, uint64_t now_ms);
 
-/* control/state.c: hand the board to the saver; its ticket, or 0 when there is nothing to save to, with `why`
- * (a word on it for the operator, "" when no folder is configured). */
+/* control/state.c: hand the board to the saver; its ticket, or 0 when there is nothing to save to,
+ * with `why` (a word on it for the operator, "" when no folder is configured). */
 uint64_t state_submit(struct control *c, uint64_t now_ms, const char **why);
 /* Save when verdicts have changed or the file has grown old. */
 void state_tick(struct control *c, uint64_t now_ms);

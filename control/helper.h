@@ -1,5 +1,5 @@
-/* A thread whose end can be waited for with a deadline: what it does may block for as long as a disk or a
- * reader of standard error likes. */
+/* A thread whose end can be waited for with a deadline: what it does may block for as long as a
+ * disk or a reader of standard error likes. */
 #ifndef CONTROL_HELPER_H
 #define CONTROL_HELPER_H
 
@@ -16,11 +16,12 @@ struct helper {
 	void *context;
 };
 
-/* Run `run(context)` in a thread of its own; `h` must stay where it is. `what` is for the message. */
+/* Run `run(context)` in a thread of its own; `h` must stay where it is. `what` is for the message.
+ */
 int helper_start(struct helper *h, void (*run)(void *context), void *context, const char *what,
 	struct err *e);
-/* True when the thread has ended by `deadline_ms` (clock_mono_ms()) and is gone; false: it is left to itself, try
- * again or end the process. */
+/* True when the thread has ended by `deadline_ms` (clock_mono_ms()) and is gone; false: it is left
+ * to itself, try again or end the process. */
 bool helper_join(struct helper *h, uint64_t deadline_ms);
 
 #endif

@@ -41,7 +41,8 @@ static bool write_line(int fd, const char *line, size_t length)
 
 			(void)poll(&p, 1, -1);
 		} else if (n < 0 && errno != EINTR) {
-			return false; /* nobody reads any more, a full disk: counted, and tried again next time */
+			return false; /* nobody reads any more, a full disk: counted, and tried
+					 again next time */
 		}
 	}
 	return true;

@@ -1,10 +1,10 @@
 /*
  * Overrides: what operators ordered, in force by wall clock.
  *
- * The board holds monotonic moments, because readers must be able to judge expiry alone. The wall-clock
- * moment an operator meant is kept here; when the clock is set (or slewed away, or the machine slept),
- * the board's words are computed again. After control was replaced, the wall-clock moments are derived
- * from the board's.
+ * The board holds monotonic moments, because readers must be able to judge expiry alone. The
+ * wall-clock moment an operator meant is kept here; when the clock is set (or slewed away, or the
+ * machine slept), the board's words are computed again. After control was replaced, the wall-clock
+ * moments are derived from the board's.
  */
 #ifndef CONTROL_OVERRIDES_H
 #define CONTROL_OVERRIDES_H
@@ -44,13 +44,13 @@ void overrides_set(struct overrides *o, uint32_t endpoint, const struct orders *
 
 /* Told of orders that have ended; `what` has only these. */
 typedef void overrides_ended(void *context, uint32_t endpoint, const struct orders *what);
-/* Take the clocks' news into account, and remove what has ended, telling `ended` of each. Cheap when nothing
- * is due. Returns how many ended. */
+/* Take the clocks' news into account, and remove what has ended, telling `ended` of each. Cheap
+ * when nothing is due. Returns how many ended. */
 size_t overrides_tick(struct overrides *o, uint64_t now_ms, uint64_t real_ms,
 	overrides_ended *ended, void *context);
 
-/* Endpoints of `pool` with a serving address of each family ([0] IPv4, [1] IPv6), and how many have such an
- * address at all. */
+/* Endpoints of `pool` with a serving address of each family ([0] IPv4, [1] IPv6), and how many have
+ * such an address at all. */
 struct pool_serving {
 	uint32_t serving[2], have[2];
 };

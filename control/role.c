@@ -1,9 +1,10 @@
 /*
  * The control role's life.
  *
- *   start   READY                     nothing of the board or the socket is touched yet: another may serve
+ *   start   READY: nothing of the board or the socket is touched yet, another may serve
  *   GO      copying, log, saver, socket, timers
- *   STOP    (or the supervisor is gone) accept nothing, copy what is there, answer who waits, save, log, STOPPED
+ *   STOP    (or the supervisor is gone) accept nothing, copy what is there, answer who waits,
+ *           save, log, STOPPED
  *
  * Everything after STOP fits into CONTROL_STOP_MS, whatever disk, log and clients do.
  */

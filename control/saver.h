@@ -1,8 +1,9 @@
 /*
- * Writing the state file in a thread of its own: a slow or hung disk must not stop commands and events.
+ * Writing the state file in a thread of its own: a slow or hung disk must not stop commands and
+ * events.
  *
- * Every save has a ticket; a text that was not begun yet is replaced by a newer one, which says the same
- * and more, so its ticket is done with the newer one's.
+ * Every save has a ticket; a text that was not begun yet is replaced by a newer one, which says the
+ * same and more, so its ticket is done with the newer one's.
  */
 #ifndef CONTROL_SAVER_H
 #define CONTROL_SAVER_H
@@ -30,8 +31,8 @@ struct saver_result {
 };
 void saver_result(struct saver *s, struct saver_result *out);
 
-/* Finish what was submitted, at most until `deadline_ms` (clock_mono_ms()). False: the disk hangs; the thread
- * and `s` are left behind for the process's end. */
+/* Finish what was submitted, at most until `deadline_ms` (clock_mono_ms()). False: the disk hangs;
+ * the thread and `s` are left behind for the process's end. */
 bool saver_stop(struct saver *s, uint64_t deadline_ms);
 
 #endif
