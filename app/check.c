@@ -26,7 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ZONE_SUFFIX  ".zone"
+#define ZONE_SUFFIX ".zone"
 
 struct loaded {
 	struct zone *zone;
@@ -222,7 +222,8 @@ static void check_databases(struct check *k)
 		char *data = NULL;
 		struct err e;
 
-		if (file_read(AT_FDCWD, source.path, MMDB_FILE_MAX, &data, &source.length, &e) < 0) {
+		if (file_read(AT_FDCWD, source.path, MMDB_FILE_MAX, &data, &source.length, &e) <
+			0) {
 			report_err(&k->report, &e);
 			continue;
 		}

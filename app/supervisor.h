@@ -36,7 +36,7 @@
 #define STOP_ALL_MS       10000u /* whatever happens, the supervisor ends within this */
 #define TICK_MS           1000u
 #define FOLDERS_RETRY_MS  30000u /* after a refused reload, before a replaced folder asks for one */
-#define REASON_MAX        256u /* octets with the NUL, as much as an event has */
+#define REASON_MAX        256u   /* octets with the NUL, as much as an event has */
 #define BACKOFF_FIRST_MS  100u /* a first crash costs nothing, a second this, then twice as much */
 #define BACKOFF_DNS_MS    1000u
 #define BACKOFF_MS        5000u
@@ -114,8 +114,8 @@ struct supervisor {
 	bool restored;        /* verdicts of the last run are on the board */
 	bool failed;          /* the first crew cannot serve */
 	bool stopping;
-	int signals;      /* signalfd */
-	uint64_t tick_ms; /* when the next tick is due */
+	int signals;               /* signalfd */
+	uint64_t tick_ms;          /* when the next tick is due */
 	uint64_t folders_after_ms; /* a reload was refused: look for replaced folders only then */
 };
 

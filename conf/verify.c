@@ -77,7 +77,8 @@ static void verify_threads(struct binder *b)
 	size_t threads = c->listen_count * c->workers;
 
 	if (threads > CONF_THREADS_MAX)
-		binder_error(b, binder_position(b, &c->workers, c->listens[c->listen_count - 1].position),
+		binder_error(b,
+			binder_position(b, &c->workers, c->listens[c->listen_count - 1].position),
 			"%zu addresses to listen on with %u workers each make %zu threads; %u are "
 			"the most",
 			c->listen_count, c->workers, threads, CONF_THREADS_MAX);

@@ -137,7 +137,9 @@ static void print_endpoints(const json_t *status, uint64_t now_ms, struct text *
 		json_array_foreach(json_object_get(pool, "endpoints"), n, endpoint)
 		{
 			json_array_foreach(json_object_get(endpoint, "addresses"), a, address)
+			{
 				add_address(&t, get_text(pool, "name"), endpoint, address, now_ms);
+			}
 		}
 	}
 	table_print(&t, out);

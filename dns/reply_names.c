@@ -130,6 +130,7 @@ bool reply_put_name(struct reply *r, const uint8_t *name, uint16_t *at)
 		slot[i] = (uint8_t)slot_of(hash);
 	}
 	for (keep = 0; keep < labels; keep++) { /* the longest suffix that is there */
+		/* cppcheck-suppress uninitvar ; slot[0..labels) was filled above */
 		found = r->slot[slot[keep]];
 		if (found != 0 && written_equal(r, found, name + offset[keep]))
 			break;

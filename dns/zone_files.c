@@ -66,7 +66,7 @@ static bool grow(void *array, size_t *capacity, size_t count, size_t size)
 		return false;
 	memcpy(array, &bigger, sizeof bigger);
 	*capacity = more;
-	return true;
+	return true; /* cppcheck-suppress memleak ; `array` has it */
 }
 
 void zone_files_retire(struct zone_files *zf, struct zone *z)
