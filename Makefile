@@ -29,14 +29,17 @@ TEST_BINS  := $(TESTS:%=$(BUILD)/unit/%)
 .PHONY: all
 all: $(BUILD)/waymark
 
-# The way of a query is optimised as one unit when the server is linked, which saves a tenth of its instructions. These
-# objects hold ordinary code as well, which everything else links. gcc only; not with flags of one's own or sanitizers.
+# The way of a query is optimised as one unit when the server is linked, and inlined freely: a fifth fewer instructions
+# (bench/instructions). These objects hold ordinary code as well, which everything else links. gcc only; not with flags of
+# one's own or sanitizers.
 QUERY_WAY := $(patsubst %,$(BUILD)/%.o,dns/udp dns/worker dns/respond dns/query dns/cookie dns/answer dns/steered dns/reply \
 	dns/reply_names zones/name zones/zone zones/zoneset steer/pick steer/weighted geo/table base/addr base/hash)
 IS_CLANG  := $(shell echo __clang__ | $(CC) -E -x c - 2>/dev/null | grep -c 1$$)
 ifeq ($(origin CFLAGS)-$(SANITIZE)-$(IS_CLANG),file--0)
-$(QUERY_WAY): ALL_CFLAGS += -O3 -flto -ffat-lto-objects
-LINK_FLAGS := -O3 -flto -Wno-error
+INLINE_FREELY := --param inline-unit-growth=400 --param max-inline-insns-auto=1000 --param max-inline-insns-single=1000 \
+	--param large-function-growth=4000 --param large-stack-frame-growth=10000
+$(QUERY_WAY): ALL_CFLAGS += -O3 -flto -ffat-lto-objects $(INLINE_FREELY)
+LINK_FLAGS := -O3 -flto -flto-partition=one -Wno-error $(INLINE_FREELY)
 endif
 
 $(BUILD)/waymark: $(OBJECTS)
