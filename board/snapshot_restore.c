@@ -233,8 +233,10 @@ static void restore_overrides(struct restorer *r, json_t *endpoints)
 		restore_last_good(r, e, slot, endpoint);
 		(void)json_object_del(endpoints, name);
 	}
-	json_object_foreach(endpoints, key, endpoint) r->counts.overrides_gone +=
-		has_orders(endpoint) ? 1u : 0u;
+	json_object_foreach(endpoints, key, endpoint)
+	{
+		r->counts.overrides_gone += has_orders(endpoint) ? 1u : 0u;
+	}
 	atomic_fetch_add(&r->board->control->epoch, 1);
 }
 

@@ -228,9 +228,11 @@ static void print_warnings(enum command command, const json_t *reply)
 	const json_t *text;
 	size_t i;
 
-	json_array_foreach(json_object_get(reply, "warnings"), i, text)(void)
-		fprintf(stderr, "waymark %s: warning: %s\n", command_infos[command].name,
+	json_array_foreach(json_object_get(reply, "warnings"), i, text)
+	{
+		(void)fprintf(stderr, "waymark %s: warning: %s\n", command_infos[command].name,
 			json_is_string(text) ? json_string_value(text) : "?");
+	}
 	if (json_is_null(json_object_get(reply, "saved")))
 		(void)fprintf(stderr,
 			"waymark %s: note: this lasts until the server stops (no state folder)\n",
@@ -250,8 +252,10 @@ static void print_lines(FILE *to, const json_t *lines)
 	const json_t *line;
 	size_t i;
 
-	json_array_foreach(lines, i, line)(void)
-		fprintf(to, "%s\n", json_is_string(line) ? json_string_value(line) : "?");
+	json_array_foreach(lines, i, line)
+	{
+		(void)fprintf(to, "%s\n", json_is_string(line) ? json_string_value(line) : "?");
+	}
 }
 
 static void print_reply(const struct options *o, const json_t *reply)

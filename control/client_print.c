@@ -280,7 +280,10 @@ void print_zones(const json_t *zones, struct text *out)
 	size_t i;
 
 	table_init(&t, head, COUNT(head));
-	json_array_foreach(list, i, zone) add_zone(&t, zone, now_ms);
+	json_array_foreach(list, i, zone)
+	{
+		add_zone(&t, zone, now_ms);
+	}
 	table_print(&t, out);
 	table_free(&t);
 	print_databases(databases, now_ms, out);

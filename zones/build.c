@@ -107,7 +107,7 @@ static uint16_t count_rrsets(const struct load *l, uint32_t head, bool *pool)
 static void write_rrsets(struct build *b, struct node *n, const struct log_owner *o, uint64_t hash)
 {
 	const struct load *l = b->l;
-	struct rrset *set = n->rrset - 1;
+	struct rrset *set = n->rrset, *next = set;
 	uint16_t type = 0;
 
 	for (uint32_t ref = o->head; ref != 0;) {
@@ -121,7 +121,8 @@ static void write_rrsets(struct build *b, struct node *n, const struct log_owner
 		}
 		if (r->type != type) {
 			type = r->type;
-			*++set = (struct rrset){.type = type, .wire = b->at};
+			set = next++;
+			*set = (struct rrset){.type = type, .wire = b->at};
 		}
 		write_record(b, r, r->ttl);
 		set->count++;

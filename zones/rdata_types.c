@@ -74,7 +74,7 @@ static int parse_txt(struct fields *f)
 			if (room == NULL)
 				return -1;
 			*room = (uint8_t)c;
-			++*length;
+			++*length; /* cppcheck-suppress nullPointerRedundantCheck ; set above */
 		}
 	} while (f->next < f->end);
 	return 0;
