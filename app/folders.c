@@ -95,7 +95,7 @@ static int state_folders_open(
 	struct folders *f, const struct conf *c, const struct accounts *a, struct err *e)
 {
 	char zones[CONF_PATH_MAX + sizeof "/" COPIES_FOLDER];
-	bool ours, zones_ours;
+	bool ours = false, zones_ours = false;
 	int zones_fd, rc;
 
 	(void)snprintf(zones, sizeof zones, "%s/" COPIES_FOLDER, c->state);
