@@ -49,16 +49,19 @@ static void note(struct geo_file *f, const struct geo_loaded *loaded, bool serve
 static bool load(struct geo_files *gf, uint64_t real_ms, int *rc, struct err *e)
 {
 	struct geo_loaded loaded[CONF_DATABASES_MAX] = {0};
+	struct stamp stamp[CONF_DATABASES_MAX];
 	struct geo_table *table = NULL;
 	bool serves = true;
 
 	for (size_t i = 0; i < gf->conf->database_count; i++)
-		gf->file[i].stamp = stamp_of_database(gf, i);
+		stamp[i] = stamp_of_database(gf, i);
 	*rc = geo_load(gf->conf, gf->folder_fd, &table, loaded, e);
 	if (*rc < 0)
-		return false;
-	for (size_t i = 0; i < gf->conf->database_count; i++)
+		return false; /* with the old stamps: the change is not lost */
+	for (size_t i = 0; i < gf->conf->database_count; i++) {
+		gf->file[i].stamp = stamp[i];
 		serves = serves && (loaded[i].ok || !gf->file[i].served);
+	}
 	for (size_t i = 0; i < gf->conf->database_count; i++) {
 		note(&gf->file[i], &loaded[i], serves, real_ms);
 		if (serves)
@@ -68,7 +71,10 @@ static bool load(struct geo_files *gf, uint64_t real_ms, int *rc, struct err *e)
 		geo_free(table);
 		return false;
 	}
-	gf->retired = gf->table;
+	if (gf->retired == NULL)
+		gf->retired = gf->table;
+	else
+		geo_free(gf->table); /* no dataset has had it: the one of `retired` still serves */
 	gf->table = table;
 	return true;
 }
@@ -83,9 +89,10 @@ int geo_files_start(struct geo_files *gf, uint64_t real_ms, struct err *e)
 
 bool geo_files_scan(struct geo_files *gf, uint64_t now_ms, uint64_t real_ms, uint64_t *again_ms)
 {
-	bool changed = false, rested = true;
+	bool changed = false, rested = true, serves;
+	uint64_t again_at_ms = now_ms + STAMP_REST_MS;
 	struct err e;
-	int rc;
+	int rc = 0;
 
 	for (size_t i = 0; i < gf->conf->database_count; i++) {
 		struct stamp now = stamp_of_database(gf, i);
@@ -97,10 +104,10 @@ bool geo_files_scan(struct geo_files *gf, uint64_t now_ms, uint64_t real_ms, uin
 	}
 	if (!changed)
 		return false;
-	if (!rested) {
-		if (*again_ms == 0 || now_ms + STAMP_REST_MS < *again_ms)
-			*again_ms = now_ms + STAMP_REST_MS;
-		return false;
-	}
-	return load(gf, real_ms, &rc, &e);
+	serves = rested && load(gf, real_ms, &rc, &e);
+	if (rc < 0)
+		again_at_ms = now_ms + GEO_RETRY_MS;
+	if ((!rested || rc < 0) && (*again_ms == 0 || again_at_ms < *again_ms))
+		*again_ms = again_at_ms;
+	return serves;
 }

@@ -11,6 +11,8 @@
 #include "dns/stamp.h"
 #include "geo/load.h"
 
+#define GEO_RETRY_MS 1000u /* without memory for a new table: tried again after that */
+
 struct geo_file {
 	struct stamp stamp;
 	bool served;                             /* the table that serves was built with it */
