@@ -97,7 +97,7 @@ check:
 	WAYMARK_BUILD=$(BUILD) $(PYTEST) tests
 
 # The same under AddressSanitizer and UBSan; then the tests in which threads meet under ThreadSanitizer.
-TSAN_TESTS := test_qsbr $(filter test_board test_events test_dns_role test_dns_loader test_balancer_role test_control_role test_health_role test_watch,$(TESTS))
+TSAN_TESTS := test_qsbr $(filter test_board test_events test_dns_role test_dns_loader test_dns_loader_faults test_balancer_role test_control_role test_health_role test_watch,$(TESTS))
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 .PHONY: sanitize

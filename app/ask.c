@@ -160,15 +160,14 @@ static int open_folder(struct world *w, const char *path)
 /* All zones of a folder. Broken ones are said and answer SERVFAIL, as in the dns role. */
 static int load_folder(struct world *w, const char *path, const struct zone_pools *pools)
 {
-	struct scan_result found;
+	uint64_t again_ms;
 	struct err e;
 	int rc;
 
 	if (open_folder(w, path) < 0)
 		return -1;
 	zone_files_init(&w->files, &w->folder, -1, pools, &w->stop);
-	rc = zone_files_scan(&w->files, true, clock_mono_ms(), clock_real_ms(), &found, &e);
-	zone_files_forget(&w->files, &found);
+	rc = zone_files_scan(&w->files, true, clock_mono_ms(), clock_real_ms(), &again_ms, &e);
 	if (rc < 0 || zone_files_dataset(&w->files, &w->data, &e) < 0)
 		return say(&e);
 	for (size_t i = 0; i < w->files.count; i++) {

@@ -205,9 +205,14 @@ struct board_database {
 	char error[256];
 };
 
+/* Set in `owner` while that loader is in the middle of a write (dns/owner.h). */
+#define OWNER_WRITING (UINT32_C(1) << 31)
+
 struct board_dns {
-	_Atomic uint32_t owner;      /* generation whose loader may write zones and databases */
-	_Atomic uint32_t zone_count; /* slots in use: 0..zone_count */
+	_Atomic uint32_t owner; /* generation whose loader may write zones and databases, or 0; see
+				   OWNER_WRITING */
+	_Atomic uint32_t zone_count;     /* slots in use: 0..zone_count */
+	_Atomic uint32_t zones_unlisted; /* served without a row: all are taken */
 	_Atomic uint64_t zones_moved;
 	struct board_dns_row row[BOARD_WORKERS_MAX];
 	struct board_zone zone[BOARD_ZONES_MAX];

@@ -141,6 +141,8 @@ json_t *report_zones(const struct board *b, uint64_t real_ms)
 
 	bad |= json_object_set_new(o, "now_ms", moment(real_ms));
 	bad |= json_object_set_new(o, "zones", zones);
+	bad |= json_object_set_new(
+		o, "unlisted", json_integer(atomic_load(&b->dns->zones_unlisted)));
 	bad |= json_object_set_new(o, "databases", databases);
 	if (bad == 0)
 		return o;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/watch.h"
+#include "dns/owner.h"
 #include "dns/publish.h"
 #include "dns/zone_copies.h"
 
@@ -22,8 +23,11 @@ struct loader {
 	struct geo_files geo;
 	const char **pool_names, **region_names;
 	struct watch *watch;
-	uint64_t again_ms; /* look again then without a reason; 0 = only with one */
-	bool copies_failed, watch_failed, scan_failed; /* told once */
+	struct publishing publishing;
+	uint64_t again_ms;        /* look again then without a reason; 0 = only with one */
+	uint64_t copies_again_ms; /* a copy failed: none is tried before; 0 = none did */
+	bool geo_changed;         /* another table than the dataset's serves next */
+	bool copies_failed, watch_failed, scan_failed, swap_failed; /* told once */
 	_Atomic bool ready;
 };
 
@@ -147,6 +151,7 @@ static int swap(struct loader *l, struct err *e)
 	zone_files_free_retired(&l->files);
 	geo_free(l->geo.retired);
 	l->geo.retired = NULL;
+	l->files.changed = l->geo_changed = false;
 	return 0;
 }
 
@@ -186,15 +191,10 @@ static void watch_includes(struct loader *l)
 int loader_start(struct loader *l, struct err *e)
 {
 	uint64_t now_ms = clock_mono_ms(), real_ms = clock_real_ms();
-	struct scan_result found;
-	struct err scan_error;
 
-	if (geo_files_start(&l->geo, real_ms, e) < 0)
+	if (geo_files_start(&l->geo, real_ms, e) < 0 ||
+		zone_files_scan(&l->files, true, now_ms, real_ms, &l->again_ms, e) < 0)
 		return -1;
-	if (zone_files_scan(&l->files, true, now_ms, real_ms, &found, &scan_error) < 0)
-		tell_error(l, &scan_error); /* the folder is looked at again with its next change */
-	l->again_ms = found.again_ms;
-	zone_files_forget(&l->files, &found);
 	watch_includes(l);
 	if (swap(l, e) < 0)
 		return -1;
@@ -209,48 +209,86 @@ bool loader_is_ready(const struct loader *l)
 
 /* ---- telling ---- */
 
-static void write_copies(struct loader *l)
+/* One file's copy and what its row says of it, in one write. -1 with `e` as zone_copy_write(). */
+static int write_copy(struct loader *l, struct zone_file *f, struct err *e)
 {
+	struct board_zone row;
+
+	if (zone_copy_write(l->files.copies, f, e) < 0)
+		return -1;
+	f->copy_due = false;
+	if (f->row == ZONE_ROW_NONE || !board_read_zone(l->server->board, f->row, &row))
+		return 0;
+	row.good_real_ms = f->copied_real_ms;
+	board_write_zone(l->server->board, f->row, &row);
+	return 0;
+}
+
+static void look_again(struct loader *l, uint64_t at_ms)
+{
+	if (l->again_ms == 0 || at_ms < l->again_ms)
+		l->again_ms = at_ms;
+}
+
+/* Copies that cannot be written stay due: the disk is full, or was for a moment. Said once, not
+ * once a zone. */
+static void write_copies(struct loader *l, uint64_t now_ms)
+{
+	struct err first;
+	bool failed = false;
+
+	if (now_ms < l->copies_again_ms) {
+		look_again(l, l->copies_again_ms);
+		return;
+	}
 	for (size_t i = 0; i < l->files.count && !atomic_load(&l->server->stop); i++) {
 		struct zone_file *f = l->files.file[i];
-		struct board_zone row;
 		struct err e;
+		int rc;
 
-		if (!f->copy_due || l->files.copies < 0 || !publish_is_owner(l->server))
+		if (!f->copy_due || l->files.copies < 0)
 			continue;
-		f->copy_due = false;
-		if (zone_copy_write(l->files.copies, f, &e) < 0) {
-			if (!l->copies_failed) /* a full disk says so once, not once a zone */
-				tell_error(l, &e);
-			l->copies_failed = true;
+		if (!owner_begin(l->server))
+			return;
+		rc = write_copy(l, f, &e);
+		owner_end(l->server);
+		if (rc < 0 && !failed)
+			first = e;
+		failed = failed || rc < 0;
+	}
+	if (failed && !l->copies_failed)
+		tell_error(l, &first);
+	l->copies_failed = failed;
+	l->copies_again_ms = failed ? now_ms + RETRY_LAST_MS : 0;
+	if (failed)
+		look_again(l, l->copies_again_ms);
+}
+
+static void publish_removed(struct loader *l)
+{
+	for (size_t i = 0; i < l->files.removed_count; i++) {
+		publish_zone_removed(l->server, &l->publishing, l->files.removed[i]);
+		if (l->files.copies < 0 || !owner_begin(l->server))
 			continue;
-		}
-		l->copies_failed = false;
-		if (f->row == ZONE_ROW_NONE || !board_read_zone(l->server->board, f->row, &row))
-			continue;
-		row.good_real_ms = f->copied_real_ms;
-		board_write_zone(l->server->board, f->row, &row);
+		zone_copy_delete(l->files.copies, l->files.removed[i]->name);
+		owner_end(l->server);
 	}
 }
 
-static void publish_news(struct loader *l, struct scan_result *found)
+static void publish_news(struct loader *l)
 {
-	struct publishing p = {0};
-	bool any = found != NULL && found->removed_count > 0;
+	bool any = l->files.removed_count > 0;
 
-	for (size_t i = 0; found != NULL && i < found->removed_count; i++) {
-		publish_zone_removed(l->server, &p, found->removed[i]);
-		if (l->files.copies >= 0)
-			zone_copy_delete(l->files.copies, found->removed[i]->name);
-	}
+	publish_removed(l);
+	zone_files_forget(&l->files);
 	for (size_t i = 0; i < l->files.count; i++) {
 		if (!l->files.file[i]->news)
 			continue;
-		publish_zone(l->server, &p, l->files.file[i]);
+		publish_zone(l->server, &l->publishing, l->files.file[i]);
 		any = true;
 	}
 	if (any)
-		publish_rest(l->server, &p);
+		publish_rest(l->server, &l->publishing, &l->files);
 	for (size_t i = 0; i < l->server->conf->database_count; i++) {
 		if (l->geo.file[i].news)
 			publish_database(l->server, i, &l->geo.file[i]);
@@ -260,54 +298,67 @@ static void publish_news(struct loader *l, struct scan_result *found)
 
 void loader_take_over(struct loader *l)
 {
-	publish_take_over(l->server, &l->files);
-	publish_news(l, NULL);
-	zone_copies_prune(&l->files);
-	write_copies(l);
+	if (!publish_take_over(l->server, &l->files))
+		return;
+	publish_news(l);
+	zone_copies_prune(&l->files, l->server);
+	write_copies(l, clock_mono_ms());
 }
 
 /* ---- following changes ---- */
 
+/* Something failed that may work a little later, though no file changes until then. Told once. */
+static void try_again(struct loader *l, const struct err *why, bool *failed, uint64_t now_ms)
+{
+	char text[ERR_TEXT_MAX + ERR_FILE_MAX + 64], what[ERR_TEXT_MAX + ERR_FILE_MAX];
+
+	look_again(l, now_ms + RETRY_FIRST_MS);
+	if (*failed)
+		return;
+	*failed = true;
+	err_format(why, what, sizeof what);
+	(void)snprintf(text, sizeof text, "%.180s; what was loaded stays in service", what);
+	dns_server_event(l->server, EVENT_NOTICE, LEVEL_ERROR, "dns", text);
+}
+
+static void tell_mended(struct loader *l, bool *failed, const char *text)
+{
+	if (*failed)
+		dns_server_event(l->server, EVENT_NOTICE, LEVEL_INFO, "dns", text);
+	*failed = false;
+}
+
 void loader_step(struct loader *l, uint64_t now_ms)
 {
-	uint64_t real_ms = clock_real_ms();
-	struct scan_result found;
-	bool changed;
 	struct err e;
 
 	if (watch_read(l->watch) == 0 && (l->again_ms == 0 || now_ms < l->again_ms))
 		return;
-	if (!publish_is_owner(l->server))
+	if (!owner_is_self(l->server))
 		return; /* a newer generation serves */
-	l->again_ms = 0;
-	if (zone_files_scan(&l->files, false, now_ms, real_ms, &found, &e) < 0) {
-		if (!l->scan_failed)
-			tell_error(l, &e);
-		l->scan_failed = true;
-		zone_files_forget(&l->files, &found);
-		return;
-	}
-	l->scan_failed = false;
-	l->again_ms = found.again_ms;
-	changed = geo_files_scan(&l->geo, now_ms, real_ms, &l->again_ms);
-	if (found.changed || changed) {
+	if (zone_files_scan(&l->files, false, now_ms, clock_real_ms(), &l->again_ms, &e) < 0)
+		try_again(l, &e, &l->scan_failed, now_ms);
+	else
+		tell_mended(l, &l->scan_failed, "the zones folder can be read again");
+	if (geo_files_scan(&l->geo, now_ms, clock_real_ms(), &l->again_ms))
+		l->geo_changed = true;
+	if (l->files.changed || l->geo_changed) {
 		watch_includes(l);
 		if (swap(l, &e) < 0) {
-			tell_error(l, &e);
-			l->again_ms = now_ms + RETRY_FIRST_MS;
+			try_again(l, &e, &l->swap_failed, now_ms);
+			return; /* nothing is announced that is not served */
 		}
+		tell_mended(l, &l->swap_failed, "what was loaded meanwhile is in service now");
 	}
-	publish_news(l, &found);
-	zone_files_forget(&l->files, &found);
-	write_copies(l);
+	publish_news(l);
+	write_copies(l, now_ms);
 }
 
 static void be_nice(struct loader *l, bool starting)
 {
-	uint32_t owner = atomic_load(&l->server->board->dns->owner);
-
-	/* at the first start, and after a crash of the one generation, nobody answers until this is done */
-	if (starting && (owner == 0 || owner == l->server->start->generation->number))
+	/* at the first start, and after a crash of the one generation, nobody answers until
+	 * this is done */
+	if (starting && !owner_is_other(l->server))
 		return;
 	(void)setpriority(PRIO_PROCESS, 0, NICE_SERVING); /* of this thread only, on Linux */
 }
@@ -315,11 +366,13 @@ static void be_nice(struct loader *l, bool starting)
 void *loader_run(void *arg)
 {
 	struct loader *l = arg;
+	char text[ERR_TEXT_MAX + ERR_FILE_MAX];
 	struct err e;
 
 	be_nice(l, true);
 	if (loader_start(l, &e) < 0) {
-		dns_server_fail(l->server, "%s", e.text);
+		err_format(&e, text, sizeof text);
+		dns_server_fail(l->server, "%s", text);
 		return NULL;
 	}
 	dns_server_wake(l->server);

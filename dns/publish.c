@@ -1,13 +1,10 @@
 #include "dns/publish.h"
 
+#include "dns/owner.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-bool publish_is_owner(const struct dns_server *s)
-{
-	return atomic_load(&s->board->dns->owner) == s->start->generation->number;
-}
 
 /* ---- rows of zones ---- */
 
@@ -27,12 +24,13 @@ static struct zone_file *find_file(const struct zone_files *zf, const char *name
 	return f != NULL ? *f : NULL;
 }
 
-void publish_take_over(struct dns_server *s, struct zone_files *zf)
+bool publish_take_over(struct dns_server *s, struct zone_files *zf)
 {
-	struct board_dns *dns = s->board->dns;
-	uint32_t count = atomic_load(&dns->zone_count);
+	uint32_t count;
 
-	atomic_store(&dns->owner, s->start->generation->number);
+	if (!owner_take(s))
+		return false;
+	count = atomic_load(&s->board->dns->zone_count);
 	for (uint32_t row = 0; row < count && row < BOARD_ZONES_MAX; row++) {
 		struct board_zone old = {0};
 		struct zone_file *f = NULL;
@@ -44,12 +42,17 @@ void publish_take_over(struct dns_server *s, struct zone_files *zf)
 			continue;
 		}
 		old = (struct board_zone){0};
+		if (!owner_begin(s))
+			return false;
 		board_write_zone(s->board, row, &old);
+		owner_end(s);
 	}
+	return true;
 }
 
-/* A row for `f`: its own, a free one, a new one, or none when the board is full. */
-static uint32_t find_row(struct dns_server *s, struct zone_file *f)
+/* A row for `f`: its own, a new one, a free one, or none: then it gets one with its first news
+ * after others went. */
+static uint32_t find_row(struct dns_server *s, struct publishing *p, struct zone_file *f)
 {
 	struct board_dns *dns = s->board->dns;
 	uint32_t count = atomic_load(&dns->zone_count);
@@ -60,9 +63,9 @@ static uint32_t find_row(struct dns_server *s, struct zone_file *f)
 		atomic_store(&dns->zone_count, count + 1);
 		return f->row = count;
 	}
-	for (uint32_t row = 0; row < count; row++) {
-		if (dns->zone[row].name[0] == '\0') /* only this process writes it */
-			return f->row = row;
+	for (; p->searched < BOARD_ZONES_MAX; p->searched++) {
+		if (dns->zone[p->searched].name[0] == '\0') /* only this process writes it */
+			return f->row = p->searched++;
 	}
 	return ZONE_ROW_NONE;
 }
@@ -174,14 +177,18 @@ void publish_zone(struct dns_server *s, struct publishing *p, struct zone_file *
 {
 	struct board_zone old = {0}, new;
 	bool first = f->row != ZONE_ROW_NONE && !f->told;
-	uint32_t row = find_row(s, f);
+	uint32_t row;
 
 	describe(f, &new);
+	if (!owner_begin(s))
+		return;
+	row = find_row(s, p, f);
 	if (row != ZONE_ROW_NONE) {
 		if (!board_read_zone(s->board, row, &old))
 			old = (struct board_zone){0};
 		board_write_zone(s->board, row, &new);
 	}
+	owner_end(s);
 	if (f->news && !(first && is_known(&old, &new)) && may_tell(p, f->error != NULL))
 		tell_zone(s, f, &old, &new);
 	f->news = false;
@@ -195,27 +202,55 @@ void publish_zone_removed(struct dns_server *s, struct publishing *p, struct zon
 	char name[256];
 
 	name_of(f, name, sizeof name);
+	if (!owner_begin(s))
+		return;
 	if (f->row != ZONE_ROW_NONE) {
 		if (board_read_zone(s->board, f->row, &old) && old.name[0] != '\0')
 			(void)snprintf(name, sizeof name, "%s", old.name);
 		board_write_zone(s->board, f->row, &empty);
 	}
+	owner_end(s);
 	if (may_tell(p, false))
 		emit(s, EVENT_ZONE, LEVEL_INFO, name, state_word(&old), "none",
 			"its file was removed");
 }
 
-void publish_rest(struct dns_server *s, const struct publishing *p)
+/* Zones that BOARD_ZONES_MAX leaves without a row are counted on the board, and told once. */
+static void tell_full(struct dns_server *s, struct publishing *p, const struct zone_files *zf)
+{
+	uint32_t unlisted = 0;
+	char text[160];
+
+	for (size_t i = 0; i < zf->count; i++)
+		unlisted += zf->file[i]->row == ZONE_ROW_NONE;
+	if (!owner_begin(s))
+		return;
+	atomic_store(&s->board->dns->zones_unlisted, unlisted);
+	owner_end(s);
+	if (unlisted > 0 && !p->full_told) {
+		(void)snprintf(text, sizeof text,
+			"all %u rows for zones are taken: %u zones are served but missing from "
+			"`waymark zones`",
+			BOARD_ZONES_MAX, unlisted);
+		emit(s, EVENT_ZONE, LEVEL_WARNING, "", "", "", text);
+	}
+	p->full_told = unlisted > 0;
+}
+
+void publish_rest(struct dns_server *s, struct publishing *p, const struct zone_files *zf)
 {
 	char text[128];
 
 	atomic_fetch_add(&s->board->dns->zones_moved, 1);
-	if (p->untold_loads + p->untold_errors == 0)
-		return;
-	(void)snprintf(text, sizeof text,
-		"%u more zones changed, %u more have errors: see `waymark zones`", p->untold_loads,
-		p->untold_errors);
-	emit(s, EVENT_ZONE, p->untold_errors > 0 ? LEVEL_ERROR : LEVEL_INFO, "", "", "", text);
+	if (p->untold_loads + p->untold_errors > 0) {
+		(void)snprintf(text, sizeof text,
+			"%u more zones changed, %u more have errors: see `waymark zones`",
+			p->untold_loads, p->untold_errors);
+		emit(s, EVENT_ZONE, p->untold_errors > 0 ? LEVEL_ERROR : LEVEL_INFO, "", "", "",
+			text);
+	}
+	tell_full(s, p, zf);
+	*p = (struct publishing){.full_told = p->full_told};
 }
 
 void publish_database(struct dns_server *s, size_t index, const struct geo_file *f)
@@ -232,9 +267,12 @@ void publish_database(struct dns_server *s, size_t index, const struct geo_file 
 	(void)snprintf(row.type, sizeof row.type, "%s", f->info.type);
 	if (f->error.text[0] != '\0')
 		err_format(&f->error, row.error, sizeof row.error);
+	if (!owner_begin(s))
+		return;
 	if (!board_read_database(s->board, (uint32_t)index, &old))
 		old = (struct board_database){0};
 	board_write_database(s->board, (uint32_t)index, &row);
+	owner_end(s);
 	if (strcmp(old.path, row.path) == 0 && strcmp(old.error, row.error) == 0 &&
 		old.networks == row.networks && old.built_real_ms == row.built_real_ms)
 		return; /* told by the process before this one */

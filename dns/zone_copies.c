@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "dns/owner.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -105,7 +106,7 @@ static int compare_name(const void *key, const void *element)
 	return strcmp(key, (*f)->name);
 }
 
-void zone_copies_prune(const struct zone_files *zf)
+void zone_copies_prune(const struct zone_files *zf, struct dns_server *s)
 {
 	int fd = zf->copies >= 0 ? openat(zf->copies, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -119,9 +120,13 @@ void zone_copies_prune(const struct zone_files *zf)
 	while ((entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (zf->count == 0 || bsearch(entry->d_name, zf->file, zf->count,
-					      sizeof zf->file[0], compare_name) == NULL)
-			zone_copy_delete(zf->copies, entry->d_name);
+		if (zf->count > 0 && bsearch(entry->d_name, zf->file, zf->count, sizeof zf->file[0],
+					     compare_name) != NULL)
+			continue;
+		if (!owner_begin(s))
+			break;
+		zone_copy_delete(zf->copies, entry->d_name);
+		owner_end(s);
 	}
 	closedir(dir);
 }

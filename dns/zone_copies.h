@@ -9,6 +9,7 @@
 #ifndef DNS_ZONE_COPIES_H
 #define DNS_ZONE_COPIES_H
 
+#include "dns/server.h"
 #include "dns/zone_files.h"
 
 /* The folder of copies below the state folder, made if need be; -1 when there is no state folder
@@ -21,7 +22,7 @@ int zone_copy_write(int copies, struct zone_file *f, struct err *e);
  * serial? False without a copy that can be read. */
 bool zone_copy_keeps_serial(int copies, const char *name, const struct zone *z);
 void zone_copy_delete(int copies, const char *name);
-/* Delete copies of files that are not in `zf`. */
-void zone_copies_prune(const struct zone_files *zf);
+/* Delete copies of files that are not in `zf`, as long as this process is the owner. */
+void zone_copies_prune(const struct zone_files *zf, struct dns_server *s);
 
 #endif

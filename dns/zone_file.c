@@ -25,7 +25,8 @@ void zone_file_set_error(struct zone_file *f, char *error, uint64_t real_ms)
 	f->error = error;
 }
 
-/* The first message of a severity and how many more there are; malloc'd, NULL when there is none. */
+/* The first message of a severity and how many more there are; malloc'd, NULL when there is
+ * none. */
 static char *first_message(const struct report *r, enum severity severity, size_t total)
 {
 	char text[ERR_FILE_MAX + ERR_TEXT_MAX + 64];
@@ -43,8 +44,10 @@ static char *first_message(const struct report *r, enum severity severity, size_
 	return NULL;
 }
 
-/* Does the file mention another? Then its errors may go away without any change to itself. */
-static bool includes_others(const struct zone_files *zf, const struct zone_file *f)
+/* Can its errors go away without any change to itself? Those of a file that mentions another
+ * can, and of one that cannot be read: the disk, or too few descriptors or too little memory for
+ * a moment. */
+static bool may_mend_itself(const struct zone_files *zf, const struct zone_file *f)
 {
 	static const char word[] = "$INCLUDE";
 	size_t length, size = sizeof word - 1;
@@ -52,7 +55,7 @@ static bool includes_others(const struct zone_files *zf, const struct zone_file 
 	bool found = false;
 
 	if (file_read(zf->folder->fd, f->name, ZONE_FILE_MAX, &text, &length, NULL) < 0)
-		return false;
+		return true;
 	for (size_t i = 0; i + size <= length && !found; i++)
 		found = text[i] == '$' && strncasecmp(text + i, word, size) == 0;
 	free(text);
@@ -61,7 +64,7 @@ static bool includes_others(const struct zone_files *zf, const struct zone_file 
 
 static void plan_retry(struct zone_files *zf, struct zone_file *f, uint64_t now_ms)
 {
-	if (!includes_others(zf, f)) {
+	if (!may_mend_itself(zf, f)) {
 		f->retry_ms = f->retry_wait_ms = 0;
 		return;
 	}
@@ -124,6 +127,10 @@ void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct sta
 		f->warning = first_message(&report, SEVERITY_WARNING, report.warnings);
 	}
 	report_free(&report);
+	if (f->next == NULL && error == NULL) { /* no memory even for the words */
+		f->unsure = true;
+		return;
+	}
 	if (error == NULL) {
 		f->retry_ms = f->retry_wait_ms = 0;
 		return;

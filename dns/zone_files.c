@@ -1,5 +1,7 @@
 #include "dns/zone_files.h"
 
+#include "base/clock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,22 +36,23 @@ void zone_files_clear(struct zone_files *zf)
 {
 	for (size_t i = 0; i < zf->count; i++) {
 		zone_free(zf->file[i]->zone);
+		zone_free(zf->file[i]->next);
 		free_file(zf->file[i]);
 	}
 	zone_files_free_retired(zf);
+	zone_files_forget(zf);
 	free(zf->file);
 	free(zf->retired);
+	free(zf->removed);
 	if (zf->copies >= 0)
 		close(zf->copies);
 }
 
-void zone_files_forget(struct zone_files *zf, struct scan_result *result)
+void zone_files_forget(struct zone_files *zf)
 {
-	(void)zf;
-	for (size_t i = 0; i < result->removed_count; i++)
-		free_file(result->removed[i]);
-	free(result->removed);
-	*result = (struct scan_result){0};
+	for (size_t i = 0; i < zf->removed_count; i++)
+		free_file(zf->removed[i]);
+	zf->removed_count = 0;
 }
 
 /* One more element for an array; false without memory. */
@@ -111,12 +114,18 @@ static int list_folder(const struct start_folder *folder, struct listing *out, s
 	int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
+	struct stat st;
 
 	if (dir == NULL) {
 		if (fd >= 0)
 			close(fd);
 		return err_at(
 			e, folder->path, 0, 0, "cannot read this folder: %s", strerror(errno));
+	}
+	/* it looks empty; another at its place is the supervisor's business */
+	if (fstat(fd, &st) == 0 && st.st_nlink == 0) {
+		closedir(dir);
+		return err_at(e, folder->path, 0, 0, "this folder was removed");
 	}
 	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
 		if (!is_zone_name(entry->d_name))
@@ -164,17 +173,20 @@ static bool includes_rested(
 	return true;
 }
 
-static void again(struct scan_result *r, uint64_t at_ms)
+static void again(uint64_t *again_ms, uint64_t at_ms)
 {
-	if (r->again_ms == 0 || at_ms < r->again_ms)
-		r->again_ms = at_ms;
+	if (*again_ms == 0 || at_ms < *again_ms)
+		*again_ms = at_ms;
 }
 
-/* A file that is there: load it if it is new or has changed. */
-static void visit(struct zone_files *zf, struct zone_file *f, bool first, uint64_t now_ms,
-	uint64_t real_ms, struct scan_result *r)
+/* A file that is there: load it if it is new or has changed. Its age is that of this moment and
+ * not of the scan, which may be a long one: else a file that is being written would look like
+ * one with a time in the future. */
+static void visit(
+	struct zone_files *zf, struct zone_file *f, bool first, uint64_t now_ms, uint64_t *again_ms)
 {
 	struct stamp now = stamp_at(zf->folder->fd, f->name);
+	uint64_t real_ms = clock_real_ms();
 	bool due = f->retry_ms != 0 && now_ms >= f->retry_ms;
 
 	if (now.size < 0) /* gone since the folder was listed: the next scan sees it */
@@ -183,29 +195,29 @@ static void visit(struct zone_files *zf, struct zone_file *f, bool first, uint64
 	if (stamp_equal(&now, &f->stamp) && !f->unsure && !due &&
 		!(f->duplicate && zf->freed_apex) && !includes_changed(zf, f)) {
 		if (f->retry_ms != 0)
-			again(r, f->retry_ms);
+			again(again_ms, f->retry_ms);
 		return;
 	}
 	if (!first && (!stamp_rested(&now, real_ms) || !includes_rested(zf, f, real_ms))) {
-		again(r, now_ms + STAMP_REST_MS);
+		again(again_ms, now_ms + STAMP_REST_MS);
 		return;
 	}
 	zone_file_load(zf, f, &now, now_ms, real_ms);
-	r->changed = true;
+	zf->changed = true;
 	if (f->unsure)
-		again(r, now_ms + STAMP_REST_MS);
+		again(again_ms, now_ms + STAMP_REST_MS);
 	if (f->retry_ms != 0)
-		again(r, f->retry_ms);
+		again(again_ms, f->retry_ms);
 }
 
 /* A file that is not there (any more). True: it is removed now. */
-static bool visit_gone(struct zone_file *f, uint64_t now_ms, struct scan_result *r)
+static bool visit_gone(struct zone_file *f, uint64_t now_ms, uint64_t *again_ms)
 {
 	if (f->gone_since_ms == 0)
 		f->gone_since_ms = now_ms;
 	if (now_ms - f->gone_since_ms >= GONE_MS)
 		return true;
-	again(r, f->gone_since_ms + GONE_MS);
+	again(again_ms, f->gone_since_ms + GONE_MS);
 	return false;
 }
 
@@ -222,12 +234,13 @@ static struct zone_file *new_file(char *name)
 	return f;
 }
 
-/* Make zf->file the sorted union of what was known and what is listed; takes the names of new files
- * out of `l`. */
+/* Make zf->file the sorted union of what was known and what is listed; takes the names of new
+ * files out of `l`. -1 without memory for all of them. */
 static int merge(struct zone_files *zf, struct listing *l)
 {
 	struct zone_file **all = calloc(zf->count + l->count + 1, sizeof *all);
 	size_t n = 0, i = 0, k = 0;
+	int rc = 0;
 
 	if (all == NULL)
 		return -1;
@@ -243,36 +256,47 @@ static int merge(struct zone_files *zf, struct listing *l)
 			continue;
 		}
 		all[n] = new_file(l->name[k]);
-		if (all[n] != NULL) { /* without memory it is seen again at the next scan */
+		if (all[n] != NULL) {
 			n++;
 			l->name[k] = NULL;
+		} else {
+			rc = -1;
 		}
 		k++;
 	}
 	free(zf->file);
 	zf->file = all;
 	zf->count = n;
-	return 0;
+	return rc;
 }
 
 /* Take the files that are gone out of the list. */
-static void sort_out_gone(struct zone_files *zf, uint64_t now_ms, struct scan_result *r)
+static int sort_out_gone(struct zone_files *zf, uint64_t now_ms, uint64_t *again_ms)
 {
 	size_t kept = 0;
+	int rc = 0;
 
 	for (size_t i = 0; i < zf->count; i++) {
 		struct zone_file *f = zf->file[i];
 
-		if (f->listed || !visit_gone(f, now_ms, r)) {
+		if (f->listed || !visit_gone(f, now_ms, again_ms)) {
 			zf->file[kept++] = f;
 			continue;
 		}
+		if (!grow(&zf->removed, &zf->removed_capacity, zf->removed_count,
+			    sizeof zf->removed[0])) {
+			zf->file[kept++] = f; /* until there is memory */
+			rc = -1;
+			continue;
+		}
 		zone_files_retire(zf, f->zone);
-		f->zone = NULL;
-		zf->freed_apex = r->changed = true;
-		r->removed[r->removed_count++] = f;
+		zone_free(f->next);
+		f->zone = f->next = NULL;
+		zf->freed_apex = zf->changed = true;
+		zf->removed[zf->removed_count++] = f;
 	}
 	zf->count = kept;
+	return rc;
 }
 
 /* Has any file been loaded? Most scans find nothing, and 20,000 claims are not settled for that. */
@@ -284,41 +308,46 @@ static bool has_next(const struct zone_files *zf)
 	return false;
 }
 
-int zone_files_scan(struct zone_files *zf, bool first, uint64_t now_ms, uint64_t real_ms,
-	struct scan_result *out, struct err *e)
+/* Load what changed and let it serve. -1 without memory: what was loaded waits for the next
+ * scan. */
+static int load_changed(
+	struct zone_files *zf, bool first, uint64_t now_ms, uint64_t real_ms, uint64_t *again_ms)
 {
-	struct listing listing = {0};
-	int rc = -1;
-
-	*out = (struct scan_result){0};
-	if (list_folder(zf->folder, &listing, e) < 0)
-		goto out;
-	out->removed = calloc(zf->count + 1, sizeof out->removed[0]);
-	if (out->removed == NULL || merge(zf, &listing) < 0) {
-		(void)err_at(e, zf->folder->path, 0, 0, "out of memory for %zu zone files",
-			listing.count);
-		goto out;
-	}
-	sort_out_gone(zf, now_ms, out);
 	for (size_t i = 0; i < zf->count && !atomic_load(zf->stop); i++) {
 		if (zf->file[i]->listed)
-			visit(zf, zf->file[i], first, now_ms, real_ms, out);
+			visit(zf, zf->file[i], first, now_ms, again_ms);
 	}
 	zf->freed_apex = false;
-	if (has_next(zf) && zone_files_settle(zf, real_ms) < 0) {
-		(void)err_at(
-			e, zf->folder->path, 0, 0, "out of memory for %zu zone files", zf->count);
-		goto out;
-	}
+	if (has_next(zf) && zone_files_settle(zf, real_ms) < 0)
+		return -1;
 	for (size_t i = 0; i < zf->count; i++) {
 		if (zf->file[i]->next == NULL)
 			continue;
 		zone_file_accept(zf, zf->file[i], real_ms);
+		zf->changed = true;
 		if (zf->file[i]->unsure)
-			again(out, now_ms + STAMP_REST_MS);
+			again(again_ms, now_ms + STAMP_REST_MS);
 	}
 	if (zf->freed_apex) /* a zone left its apex to another file */
-		again(out, now_ms + 1);
+		again(again_ms, now_ms + 1);
+	return 0;
+}
+
+int zone_files_scan(struct zone_files *zf, bool first, uint64_t now_ms, uint64_t real_ms,
+	uint64_t *again_ms, struct err *e)
+{
+	struct listing listing = {0};
+	int rc = -1;
+
+	*again_ms = 0;
+	if (list_folder(zf->folder, &listing, e) < 0)
+		goto out;
+	if (merge(zf, &listing) < 0 || sort_out_gone(zf, now_ms, again_ms) < 0 ||
+		load_changed(zf, first, now_ms, real_ms, again_ms) < 0) {
+		(void)err_at(e, zf->folder->path, 0, 0, "out of memory for %zu zone files",
+			listing.count);
+		goto out;
+	}
 	rc = 0;
 out:
 	free_listing(&listing);

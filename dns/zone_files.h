@@ -61,16 +61,11 @@ struct zone_files {
 	struct zone **retired; /* not served any more, to be freed by zone_files_free_retired() */
 	size_t retired_count, retired_capacity;
 	bool freed_apex; /* a file that was refused as a duplicate may have its chance now */
-};
-
-/* What a scan found. */
-struct scan_result {
+	/* What scans found, until the caller has made use of it: a scan that failed half-way,
+	 * or a dataset that could not be built, loses nothing. */
 	bool changed; /* other zones are served, or other apexes are broken: build a new dataset */
-	/* clock_mono_ms() at which to scan again without a reason; 0 = not needed */
-	uint64_t again_ms;
-	struct zone_file *
-		*removed; /* malloc'd by the scan; each and the array go to zone_files_forget() */
-	size_t removed_count;
+	struct zone_file **removed; /* not in `file` any more; freed by zone_files_forget() */
+	size_t removed_count, removed_capacity;
 };
 
 /* Borrows everything. `copies` is taken over. */
@@ -78,11 +73,15 @@ void zone_files_init(struct zone_files *zf, const struct start_folder *folder, i
 	const struct zone_pools *pools, const _Atomic bool *stop);
 void zone_files_clear(struct zone_files *zf);
 
-/* One look at the folder. -1 when it could not be read: nothing has changed then. `first`: at
- * start, when young files are read too. */
+/* One look at the folder. `first`: at start, when young files are read too. -1 with `e` when
+ * not everything could be looked at (the folder cannot be read, memory is short): what was
+ * served stays, and the caller tries again.
+ * again_ms  set to the clock_mono_ms() at which to scan again without a reason; 0 = not needed
+ * real_ms   when the scan began: the time of what it loads */
 int zone_files_scan(struct zone_files *zf, bool first, uint64_t now_ms, uint64_t real_ms,
-	struct scan_result *out, struct err *e);
-void zone_files_forget(struct zone_files *zf, struct scan_result *result);
+	uint64_t *again_ms, struct err *e);
+/* Free what was removed. */
+void zone_files_forget(struct zone_files *zf);
 void zone_files_free_retired(struct zone_files *zf);
 /* dataset_build() of what the files serve now and of the apexes of those that have no good version.
  * */

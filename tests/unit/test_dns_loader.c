@@ -1,72 +1,6 @@
-/* dns/loader.c with dns/zone_files.c, zone_file.c, zone_claims.c, zone_copies.c, publish.c: files that come, change, break and go. */
-#include "tests/unit/dns_lab.h"
-
-#include "dns/loader.h"
-
-struct stage {
-	struct lab lab;
-	struct dns_server server;
-	struct loader *loader;
-};
-
-static void start_loader(struct stage *s)
-{
-	struct err e;
-
-	assert_int_equal(dns_server_init(&s->server, &s->lab.start, &e), 0);
-	assert_int_equal(loader_open(&s->loader, &s->server, &e), 0);
-	assert_int_equal(loader_start(s->loader, &e), 0);
-	loader_take_over(s->loader);
-}
-
-static void stop_loader(struct stage *s)
-{
-	loader_close(s->loader);
-	dns_server_clear(&s->server);
-}
-
-static struct stage *stage_new(void)
-{
-	struct stage *s = aligned_alloc(64, sizeof *s);
-
-	assert_non_null(s);
-	lab_open(&s->lab);
-	return s;
-}
-
-static void stage_free(struct stage *s)
-{
-	lab_close(&s->lab);
-	free(s);
-}
-
-/* Serial of the zone that serves `name`; 0 when none does, -1 when it is broken. */
-static long serial_of(struct stage *s, const char *name)
-{
-	const struct dataset *data = atomic_load(&s->server.data);
-	struct dname *n = malloc(sizeof *n);
-	const struct zone *z;
-	const char *why;
-	uint8_t label;
-	long serial;
-
-	assert_int_equal(dname_from_text(n, name, NULL, &why), 0);
-	z = zoneset_find(data->zones, n, false, &label);
-	serial = z != NULL ? (long)zone_serial(z) : 0;
-	if (z == NULL && data->broken_count > 0 && dataset_find_broken(data, n, false) >= 0)
-		serial = -1;
-	free(n);
-	return serial;
-}
-
-/* Step until `name` is served with this serial; the test's own timeout ends a vain wait. */
-static void wait_serial(struct stage *s, const char *name, long serial)
-{
-	while (serial_of(s, name) != serial) {
-		loader_step(s->loader, clock_mono_ms());
-		(void)usleep(5000);
-	}
-}
+/* dns/loader.c with dns/zone_files.c, zone_file.c, zone_claims.c, zone_copies.c, publish.c:
+ * files that come, change, break and go. */
+#include "tests/unit/dns_stage.h"
 
 /* Step until the file's row has an error with `text` in it. */
 static void wait_error(struct stage *s, const char *file, const char *text)
@@ -210,14 +144,6 @@ static void of_two_files_with_one_apex_the_first_stays(void **state)
 	assert_non_null(strstr(row.error, "is served from a.zone"));
 	stop_loader(s);
 	stage_free(s);
-}
-
-static bool copy_exists(struct stage *s, const char *name)
-{
-	char path[128];
-
-	(void)snprintf(path, sizeof path, COPIES_FOLDER "/%s", name);
-	return faccessat(s->lab.state, path, F_OK, 0) == 0;
 }
 
 static void copies_go_with_their_zones(void **state)
