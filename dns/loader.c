@@ -230,6 +230,13 @@ static void look_again(struct loader *l, uint64_t at_ms)
 		l->again_ms = at_ms;
 }
 
+static bool changes_wait(const struct loader *l)
+{
+	struct pollfd p = {.fd = watch_fd(l->watch), .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
 /* Copies that cannot be written stay due: the disk is full, or was for a moment. Said once, not
  * once a zone. */
 static void write_copies(struct loader *l, uint64_t now_ms)
@@ -255,6 +262,10 @@ static void write_copies(struct loader *l, uint64_t now_ms)
 		if (rc < 0 && !failed)
 			first = e;
 		failed = failed || rc < 0;
+		if (changes_wait(l)) { /* 20,000 copies take seconds: changes come first */
+			look_again(l, now_ms);
+			break;
+		}
 	}
 	if (failed && !l->copies_failed)
 		tell_error(l, &first);

@@ -265,6 +265,28 @@ static void a_copy_that_cannot_be_written_is_written_later(void **state)
 	finished(s);
 }
 
+static bool change_meanwhile(struct stage *s)
+{
+	lab_write(&s->lab, "event", "");
+	return false;
+}
+
+static void changes_do_not_wait_for_all_copies(void **state)
+{
+	struct stage *s = started();
+
+	(void)state;
+	write_rested(s, "b.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	write_rested(s, "c.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	set_trap(s, sizeof(struct dataset), change_meanwhile);
+	loader_step(s->loader, clock_mono_ms());
+	assert_true(copy_exists(s, "b.test.zone"));
+	assert_false(copy_exists(s, "c.test.zone"));
+	loader_step(s->loader, clock_mono_ms());
+	assert_true(copy_exists(s, "c.test.zone"));
+	finished(s);
+}
+
 static bool take_over(struct stage *s)
 {
 	atomic_store(&s->lab.board.dns->owner, 2);
@@ -437,6 +459,7 @@ int main(void)
 		cmocka_unit_test(a_removed_folder_leaves_its_zones_in_service),
 		cmocka_unit_test(a_file_written_during_a_scan_rests_like_any_other),
 		cmocka_unit_test(a_copy_that_cannot_be_written_is_written_later),
+		cmocka_unit_test(changes_do_not_wait_for_all_copies),
 		cmocka_unit_test(a_loader_that_is_overtaken_writes_nothing_more),
 		cmocka_unit_test(the_new_owner_waits_for_a_write_that_has_begun),
 		cmocka_unit_test(an_older_generation_takes_nothing_over),
