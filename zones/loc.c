@@ -116,7 +116,7 @@ int loc_parse(struct fields *f)
 	static const char *const names[] = {
 		"LOC size", "LOC horizontal precision", "LOC vertical precision"};
 	uint8_t *p = field_room(f, f->type, 16);
-	int64_t cm;
+	int64_t cm = 0;
 
 	if (p == NULL)
 		return -1;

@@ -228,7 +228,7 @@ static char *format_octet(char *out, uint8_t c)
 		*out++ = (char)('0' + c % 10);
 		return out;
 	}
-	if (memchr(".\\\"();@$", c, 8) != NULL)
+	if (strchr(".\\\"();@$", c) != NULL) /* c is no NUL: that was printed as \000 */
 		*out++ = '\\';
 	*out++ = (char)c;
 	return out;

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-#define JOINED_MAX (RDATA_MAX * 2) /* characters of base 64 for 64 KiB, and more */
+#define JOINED_MAX ((size_t)RDATA_MAX * 2) /* characters of base 64 for 64 KiB, and more */
 
 /* ---- text that goes to ldns ---- */
 
@@ -300,7 +300,7 @@ static int field_apl(struct fields *f, const char *what)
 
 static int field_gateway(struct fields *f, const char *what, unsigned kind)
 {
-	const struct token *t = f->next;
+	const struct token *t;
 
 	switch (kind) {
 	case 0:
