@@ -74,6 +74,7 @@ void walk_steered(struct walk *w, const struct pool_record *record)
 		.family = family == 0 ? FAMILY_IPV4 : FAMILY_IPV6};
 	struct client client;
 	struct pick pick;
+	uint32_t ttl_s;
 
 	if (record->pool == ZONE_POOL_UNBOUND || data->steering == NULL) {
 		w->notes->unbound = true;
@@ -97,15 +98,14 @@ void walk_steered(struct walk *w, const struct pool_record *record)
 		reply_explain(w->reply, EDE_STALE, "checks do not run, verdicts are old");
 	if (pick.degraded)
 		explain_degraded(w, &pick);
+	ttl_s = pick.ttl_s < record->ttl_cap_s ? pick.ttl_s : record->ttl_cap_s;
 	switch (pick.kind) {
 	case PICK_OK:
 		w->reply->scope = pick.scope;
-		add_endpoints(w, &pick, family,
-			pick.ttl_s < record->ttl_cap_s ? pick.ttl_s : record->ttl_cap_s);
+		add_endpoints(w, &pick, family, ttl_s);
 		return;
 	case PICK_NO_DATA:
-		walk_negative(w, RCODE_NOERROR,
-			pick.fixed ? UINT32_MAX : data->conf->pools[pick.pool].ttl_min_s);
+		walk_negative(w, RCODE_NOERROR, pick.fixed ? UINT32_MAX : ttl_s);
 		return;
 	case PICK_REFUSE:
 		fail(w, RCODE_REFUSED, EDE_OTHER, "no endpoint of the pool is up");

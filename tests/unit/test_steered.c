@@ -32,6 +32,14 @@ static const char yaml[] = "listen: 127.0.0.1:53\n"
 			   "    when_all_down: nodata\n"
 			   "    endpoints:\n"
 			   "      a: {address: 192.0.2.21, region: london}\n"
+			   "  brief:\n"
+			   "    check: c\n"
+			   "    unknown: hold\n"
+			   "    ttl: 10s\n"
+			   "    ttl_min: 2s\n"
+			   "    when_all_down: {pool: nodata}\n"
+			   "    endpoints:\n"
+			   "      a: {address: 192.0.2.25, region: london}\n"
 			   "  refuse:\n"
 			   "    check: c\n"
 			   "    unknown: hold\n"
@@ -56,6 +64,7 @@ static const char zone[] =
 	"www 20 POOL web\n"
 	"lon POOL web region=london\n"
 	"plain POOL plain\n"
+	"capped 3 POOL nodata\nbrief POOL brief\n"
 	"nodata POOL nodata\nrefuse POOL refuse\nfallback POOL fallback\nlate POOL late\n"
 	"alias CNAME www\nto-refuse CNAME refuse\n"
 	"*.any POOL plain\n"
@@ -136,6 +145,12 @@ static const struct steered_case cases[] = {
 	{"all down: nodata, with at most ttl_min", "nodata.e.test.", "A",
 		{.edns = 1232, .subnet = "10.2.3.0/24"},
 		"NOERROR aa\nNS e.test. 7 IN SOA ns.e.test. h.e.test. 1 1 1 1 7\n", 0},
+	{"all down: nodata, with at most the TTL on the line", "capped.e.test.", "A",
+		{.edns = 1232}, "NOERROR aa\nNS e.test. 3 IN SOA ns.e.test. h.e.test. 1 1 1 1 3\n",
+		-1},
+	{"all down: nodata of another pool, with at most the lowest ttl_min", "brief.e.test.", "A",
+		{.edns = 1232}, "NOERROR aa\nNS e.test. 2 IN SOA ns.e.test. h.e.test. 1 1 1 1 2\n",
+		-1},
 	{"no such family at all: an ordinary NODATA", "nodata.e.test.", "AAAA", {.edns = 1232},
 		"NOERROR aa\n" SOA, -1},
 	{"all down: refuse", "refuse.e.test.", "A", {.edns = 1232}, "REFUSED\n", -1},
