@@ -104,9 +104,7 @@ void walk_steered(struct walk *w, const struct pool_record *record)
 		w->reply->scope = pick.scope;
 		add_endpoints(w, &pick, family, ttl_s);
 		return;
-	case PICK_NO_DATA:
-		walk_negative(w, RCODE_NOERROR, pick.fixed ? UINT32_MAX : ttl_s);
-		return;
+	case PICK_NO_DATA: walk_negative(w, RCODE_NOERROR, pick.fixed ? UINT32_MAX : ttl_s); return;
 	case PICK_REFUSE:
 		fail(w, RCODE_REFUSED, EDE_OTHER, "no endpoint of the pool is up");
 		return;
