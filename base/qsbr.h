@@ -31,8 +31,9 @@ struct qsbr_reader *qsbr_add_reader(struct qsbr *q);
 
 static inline void qsbr_online(struct qsbr *q, struct qsbr_reader *r)
 {
-	/* +1: 0 means offline. Sequentially consistent: the store must be visible before any
-	 * pointer is read. */
+	/* +1: 0 means offline. Sequentially consistent, as the loads and the exchanges of the
+	 * pointers must be: an acquire load may overtake this store, and then the writer would
+	 * free what it found. */
 	atomic_store(&r->seen, atomic_load(&q->epoch) + 1);
 }
 

@@ -142,7 +142,7 @@ static int swap(struct loader *l, struct err *e)
 
 	if (build_dataset(l, &new, e) < 0)
 		return -1;
-	old = atomic_exchange_explicit(&s->data, new, memory_order_acq_rel);
+	old = atomic_exchange(&s->data, new);
 	qsbr_wait(&s->qsbr);
 	if (old != NULL) {
 		dataset_clear(old);
