@@ -260,8 +260,11 @@ void *worker_run(void *worker)
 	const uint64_t one = 1;
 
 	worker_start(w);
-	if (w->order < ORDER_DRAIN || w->active > 0)
-		(void)event_base_dispatch(w->base);
+	/* taking a backlog, `active` may have been 0 for a moment, and the loop broken for it */
+	while (w->order < ORDER_DRAIN || w->active > 0) {
+		if (event_base_dispatch(w->base) != 0)
+			break;
+	}
 	if (write(w->balancer->done, &one, sizeof one) < 0)
 		return NULL; /* cannot be: at most WORKERS of them */
 	return NULL;
