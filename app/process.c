@@ -365,7 +365,8 @@ void process_ended(struct supervisor *s, struct crew *c, enum role r, int status
 		report_add(&s->report, SEVERITY_ERROR, NULL, 0, 0, "%s: %s", role_name(r), text);
 	if (c == s->serving && !s->stopping)
 		plan_restart(s, p, clock_mono_ms(), text);
-	if (r == ROLE_CONTROL) /* who asked is gone with it */
+	/* who asked is gone with it; one that never served has asked for nobody */
+	if (r == ROLE_CONTROL && was == ROLE_SERVING)
 		s->reload.asked = s->reload.asked_next = 0;
 	rows_drop(s, p);
 	p->pid = 0;
