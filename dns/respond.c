@@ -70,8 +70,10 @@ static void count(struct responder *r, bool tcp)
 		counter_add(&r->counter[DNS_CHAIN_LIMIT], 1);
 	if (r->reply.rcode == RCODE_BADCOOKIE)
 		counter_add(&r->counter[DNS_BADCOOKIE], 1);
-	if (r->query.transfer)
+	if (r->query.transfer) {
 		r->transfers++;
+		memcpy(r->transfer_last, r->query.name.wire, r->query.name.length);
+	}
 }
 
 static enum query_action refuse(struct responder *r, enum rcode rcode)

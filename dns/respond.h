@@ -22,8 +22,9 @@ struct responder {
 	struct cookie_keys cookies;  /* the caller's to keep of the day */
 	struct answer_notes notes;   /* of the last reply */
 	uint32_t transfers;          /* zone transfers refused since the caller last set it to 0 */
-	uint32_t limited;            /* queries above the rate limit, likewise */
-	struct addr limited_last;    /* the last of their clients */
+	uint8_t transfer_last[NAME_WIRE_MAX]; /* what the last of them asked for */
+	uint32_t limited;                     /* queries above the rate limit, likewise */
+	struct addr limited_last;             /* the last of their clients */
 	uint16_t keepalive_ds; /* TCP: the timeout to tell who asks, 100 ms; the caller's to set */
 	bool proven;           /* the last packet came from where it says */
 	struct query_rules rules;

@@ -137,7 +137,7 @@ static void log_transfers(struct dns_worker *w, uint64_t now_ms)
 		return;
 	(void)snprintf(text, sizeof text,
 		"%u zone transfers refused, the last of %.120s: AXFR and IXFR are not served",
-		w->responder.transfers, name_format(w->responder.query.name.wire, name));
+		w->responder.transfers, name_format(w->responder.transfer_last, name));
 	dns_server_event(w->server, EVENT_NOTICE, LEVEL_WARNING, "dns", text);
 	w->responder.transfers = 0;
 	w->transfers_logged_ms = now_ms;

@@ -125,11 +125,25 @@ static void a_reply_over_tcp_has_up_to_65535_octets(void **state)
 	}
 }
 
+static void the_last_transfer_is_remembered_whatever_comes_behind_it(void **state)
+{
+	struct world *w = open_world("");
+
+	(void)state;
+	world_ask(w, "a.e.test.", "AXFR", &(struct how){.tcp = true});
+	world_ask(w, "B.E.test.", "IXFR", &(struct how){.tcp = true});
+	world_ask(w, "www.e.test.", "A", &(struct how){.tcp = true});
+	assert_int_equal(w->responder.transfers, 2);
+	assert_memory_equal(w->responder.transfer_last, "\1b\1e\4test", 10);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keepalive_is_told_over_tcp_to_who_asks),
 		cmocka_unit_test(a_reply_over_tcp_has_up_to_65535_octets),
+		cmocka_unit_test(the_last_transfer_is_remembered_whatever_comes_behind_it),
 	};
 
 	TEST_MAIN(tests);
