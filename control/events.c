@@ -178,8 +178,10 @@ size_t events_copy(struct copier *c, uint64_t now_ms)
 		if (r != ROLE_CONTROL && !c->has_head[r])
 			atomic_store_explicit(&c->board->control->copied[r], c->cursor[r].next,
 				memory_order_release);
-		if (c->cursor[r].lost > c->lost[r])
+		if (c->cursor[r].lost > c->lost[r]) {
 			report_lost(c, r);
+			count++;
+		}
 	}
 	return count;
 }

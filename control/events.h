@@ -27,8 +27,8 @@ struct copier {
  * is certain that no other control copies any more. */
 void events_open(struct copier *c, const struct board *b);
 
-/* Copy what is there, oldest first over all rings, at most EVENTS_BATCH_MAX; returns how many. What was
- * lost becomes an event itself. */
+/* Copy what is there, oldest first over all rings, at most EVENTS_BATCH_MAX. What was lost becomes an
+ * event itself. Returns how many events there are more than before. */
 size_t events_copy(struct copier *c, uint64_t now_ms);
 
 /* Control's own event: numbered at once. Sets real_ms, role, and generation. */

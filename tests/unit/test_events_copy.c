@@ -186,6 +186,27 @@ static void what_overflowed_is_counted_and_told(void **state)
 	board_destroy(&b);
 }
 
+/* Whoever copies wakes the log by what is returned: a loss after which nothing comes must be told, too. */
+static void a_loss_alone_counts_as_something_new(void **state)
+{
+	struct event told;
+	struct copier c;
+	struct board b;
+	uint64_t at;
+
+	(void)state;
+	assert_int_equal(board_create_private(&b, NULL), 0);
+	events_open(&c, &b);
+	at = events_next(&b);
+	atomic_fetch_add(&b.health->events.claimed, 1); /* its writer is killed now */
+	assert_int_equal(events_copy(&c, NOW), 0);
+	assert_int_equal(events_copy(&c, NOW + EVENT_COMMIT_MS), 1);
+	assert_true(events_read(&b, at, &told));
+	assert_non_null(strstr(told.text, "1 events of health are lost"));
+	assert_int_equal(events_copy(&c, NOW + 2 * EVENT_COMMIT_MS), 0);
+	board_destroy(&b);
+}
+
 static void a_wild_board_is_put_right(void **state)
 {
 	struct copier c;
@@ -215,6 +236,7 @@ int main(void)
 		cmocka_unit_test(a_kill_at_any_step_neither_doubles_nor_skips),
 		cmocka_unit_test(a_lap_of_the_public_ring_forgets_the_oldest),
 		cmocka_unit_test(what_overflowed_is_counted_and_told),
+		cmocka_unit_test(a_loss_alone_counts_as_something_new),
 		cmocka_unit_test(a_wild_board_is_put_right),
 	};
 
