@@ -118,11 +118,14 @@ static const uint8_t *record_at(const struct rrset *set, unsigned index)
 /* The common case: owner is the question, nothing to compress. */
 static bool copy_set(struct reply *r, const struct rrset *set, unsigned first)
 {
-	const uint8_t *middle = first > 0 ? record_at(set, first) : set->wire;
-	size_t head = (size_t)(middle - set->wire), tail = set->length - head;
+	const uint8_t *middle;
+	size_t head, tail;
 
-	if (set->length > (size_t)(r->end - r->at))
+	if (set->length > (size_t)(r->end - r->at)) /* before thousands of records are passed */
 		return false;
+	middle = first > 0 ? record_at(set, first) : set->wire;
+	head = (size_t)(middle - set->wire);
+	tail = set->length - head;
 	memcpy(r->at, middle, tail);
 	if (head > 0)
 		memcpy(r->at + tail, set->wire, head);
