@@ -206,6 +206,22 @@ static void check_pool(struct load *l, const struct log_owner *o, const struct k
 			"is delegated by an NS here or above it: no POOL can be there");
 }
 
+/* A wildcard's records are its names' own data: no cut and no redirection is made of them. */
+static void check_wildcard(struct load *l, const struct log_owner *o, const struct kinds *k)
+{
+	char owner[NAME_TEXT_MAX];
+
+	if (o->name[0] != 1 || o->name[1] != '*' || (o->flags & (NODE_APEX | NODE_BELOW_CUT)) != 0)
+		return;
+	(void)name_format(o->name, owner);
+	if (k->ns != NULL)
+		load_message(l, SEVERITY_WARNING, k->ns,
+			"%s is a wildcard: its NS delegates nothing (RFC 4592, 4.2)", owner);
+	if (k->dname != NULL)
+		load_message(l, SEVERITY_WARNING, k->dname,
+			"%s is a wildcard: its DNAME redirects nothing (RFC 4592, 4.4)", owner);
+}
+
 static void check_kinds(struct load *l, const struct log_owner *o, const struct kinds *k)
 {
 	bool apex = (o->flags & NODE_APEX) != 0;
@@ -226,6 +242,7 @@ static void check_kinds(struct load *l, const struct log_owner *o, const struct 
 		clash(l, o, record(l, l->soa), NULL, "is the apex and has no NS record");
 	if (k->pool != NULL)
 		check_pool(l, o, k);
+	check_wildcard(l, o, k);
 }
 
 /* The RRset at *link: duplicates unlinked, TTLs made equal, size added to *node. Moves *link

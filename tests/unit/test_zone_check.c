@@ -38,7 +38,14 @@ static const struct message_case cases[] = {
 		"4:6: error: a.example.com. has a DNAME and an NS below the apex (line 5)\n"},
 	{HEAD "a 60 DNAME b.\na 60 CNAME c.\n",
 		"5:6: error: a.example.com. has a CNAME and other data (line 4)\n"},
-	{HEAD "a 60 DNAME b.\na 60 MX 10 c.\n*.b 60 DNAME c.\n", ""},
+	{HEAD "a 60 DNAME b.\na 60 MX 10 c.\n", ""},
+	/* at wildcards, where RFC 4592 gives them no meaning */
+	{HEAD "*.b 60 DNAME c.\n", "4:8: warning: *.b.example.com. is a wildcard: its DNAME "
+				   "redirects nothing (RFC 4592, 4.4)\n"},
+	{HEAD "*.b 60 NS c.\n", "4:8: warning: *.b.example.com. is a wildcard: its NS delegates "
+				"nothing (RFC 4592, 4.2)\n"},
+	{HEAD "x.*.b 60 NS c.\nb 60 TXT x\n", ""},
+	{HEAD "b 60 NS c.\n*.b 60 NS c.\n", ""},
 	{HEAD "a 60 DNAME b.\nx.a 60 A 192.0.2.2\n",
 		"5:8: error: x.a.example.com. is below the DNAME of a.example.com.\n"},
 	{HEAD "y.x.a 60 A 192.0.2.2\na 60 DNAME b.\n",
