@@ -326,6 +326,16 @@ void relay_start(struct connection *c, bool readable)
 		(void)pump(c, SIDE_ENDPOINT);
 }
 
+/* After its end of file nobody reads from a side any more: a reset shows only here. */
+static bool has_reset(const struct connection *c, enum side_id side)
+{
+	int error = 0;
+	socklen_t length = sizeof error;
+
+	return getsockopt(c->side[side].fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
+	       error != 0;
+}
+
 void relay_event(struct connection *c, enum side_id side, bool readable, bool writable)
 {
 	struct flow *from = &c->flow[side], *to = &c->flow[other_side(side)];
@@ -335,8 +345,12 @@ void relay_event(struct connection *c, enum side_id side, bool readable, bool wr
 		if (!pump(c, other_side(side)))
 			return;
 	}
-	if (readable && !from->blocked)
+	if (!readable || from->blocked)
+		return;
+	if (!from->done)
 		(void)pump(c, side);
+	else if (!to->cut && !to->blocked && has_reset(c, side))
+		(void)cut(c, other_side(side));
 }
 
 void relay_timeout(struct connection *c)

@@ -329,6 +329,29 @@ static void a_reset_after_a_half_close_counts_as_the_last_phase(void **state)
 }
 
 /* A reset found by writing, not by reading, must not look like an end of file to the other side. */
+/* Nothing is read from the client any more and nothing is sent to it: only its reset itself can tell. */
+static void a_silent_connection_does_not_outlive_a_clients_reset_after_its_half_close(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	desk_open(d);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 0);
+	desk_send(client, "question");
+	assert_int_equal(shutdown(client, SHUT_WR), 0);
+	desk_expect(d, endpoint, "question");
+	assert_int_equal(desk_end(d, endpoint), 0);
+	assert_int_equal(d->worker.active, 1);
+	desk_reset(client);
+	DESK_UNTIL(d, d->worker.active == 0);
+	assert_int_equal(desk_counter(d, BALANCER_IDLE_TIMEOUT), 0);
+	assert_int_equal(desk_counter(d, BALANCER_ENDED_CLIENT_LAST), 1);
+	(void)close(endpoint);
+	desk_close(d);
+}
+
 static void a_reset_found_while_sending_is_no_orderly_end(void **state)
 {
 	const uint64_t size = 8 << 20;
@@ -447,6 +470,8 @@ int main(void)
 		cmocka_unit_test(a_clients_reset_is_passed_on),
 		cmocka_unit_test(an_endpoints_reset_is_passed_on_after_its_data),
 		cmocka_unit_test(a_reset_after_a_half_close_counts_as_the_last_phase),
+		cmocka_unit_test(
+			a_silent_connection_does_not_outlive_a_clients_reset_after_its_half_close),
 		cmocka_unit_test(a_reset_found_while_sending_is_no_orderly_end),
 		cmocka_unit_test(an_early_answer_survives_what_the_client_still_sends),
 		cmocka_unit_test(idle_connections_end_and_busy_ones_do_not),
