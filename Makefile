@@ -106,7 +106,7 @@ sanitize:
 	$(MAKE) BUILD=build/asan CFLAGS="-O1 -g" SANITIZE="$(SANITIZERS)" tests
 	WAYMARK_BUILD=build/asan $(PYTEST) tests
 	$(MAKE) BUILD=build/tsan CFLAGS="-O1 -g" SANITIZE="-fsanitize=thread" $(TSAN_TESTS:%=build/tsan/unit/%)
-	WAYMARK_BUILD=build/tsan WAYMARK_ONLY="$(TSAN_TESTS)" $(PYTEST) tests/test_unit.py
+	WAYMARK_BUILD=build/tsan WAYMARK_ONLY="$(TSAN_TESTS)" $(PYTEST) tests/test_unit.py::test_unit
 
 # Each fuzzer for FUZZ_SECONDS under ASan and UBSan; what it finds stays in build/fuzz.
 build/fuzz/bin/%: tests/fuzz/fuzz_%.c $(FUZZ_SHARED) build/fuzz/libwaymark.a

@@ -5,7 +5,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / os.environ.get("WAYMARK_BUILD", "build")
 ONLY = os.environ.get("WAYMARK_ONLY", "").split()
 UNITS = [u for u in sorted(p.stem for p in (ROOT / "tests/unit").glob("test_*.c")) if not ONLY or u in ONLY]
-FUZZERS = [] if ONLY else sorted(p.stem.removeprefix("fuzz_") for p in (ROOT / "tests/fuzz").glob("fuzz_*.c"))
+FUZZERS = sorted(p.stem.removeprefix("fuzz_") for p in (ROOT / "tests/fuzz").glob("fuzz_*.c"))
 ENV = {**os.environ, "WAYMARK_ROOT": str(ROOT), "ASAN_OPTIONS": "detect_leaks=1", "TSAN_OPTIONS": "halt_on_error=1"}
 
 
