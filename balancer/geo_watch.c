@@ -51,6 +51,7 @@ static int load(struct geo_watch *g, struct err *e)
 	bool loses = false;
 	int rc = -1;
 
+	g->again = true;
 	for (size_t i = 0; i < CONF_DATABASES_MAX; i++)
 		folder[i] = b->start->database[i].fd;
 	if (loaded == NULL) {
@@ -62,6 +63,7 @@ static int load(struct geo_watch *g, struct err *e)
 	rc = 0;
 	for (size_t i = 0; i < b->conf->database_count; i++)
 		loses |= g->has[i] && !loaded[i].ok;
+	g->again = loses; /* what it lacks may be unreadable for a moment only */
 	if (loses) {
 		geo_free(table);
 		goto out;
@@ -120,13 +122,15 @@ static void *run(void *arg)
 
 	(void)setpriority(PRIO_PROCESS, 0, GEO_WATCH_NICE); /* Linux: of this thread */
 	for (;;) {
-		if (poll(fds, 2, -1) < 0)
+		bool again = g->again;
+
+		if (poll(fds, 2, again ? GEO_WATCH_AGAIN_MS : -1) < 0)
 			continue; /* EINTR */
 		/* Let an update finish, but not one that never does. */
 		if (fds[0].revents != 0 || poll(fds, 1, GEO_WATCH_SETTLE_MS) > 0)
 			return NULL;
 		(void)watch_read(g->watch);
-		if (scan(g) && load(g, &e) < 0)
+		if ((scan(g) || again) && load(g, &e) < 0 && !again)
 			report(g, LEVEL_ERROR, &e);
 	}
 }

@@ -76,7 +76,7 @@ static bool choose_endpoint(struct connection *c)
 	struct pick pick;
 
 	qsbr_online(&b->qsbr, w->reader);
-	geo = atomic_load_explicit(&b->geo, memory_order_acquire);
+	geo = atomic_load(&b->geo); /* not before going online: base/qsbr.h */
 	client.geo = geo_lookup(geo, &c->client);
 	steer_pick(b->steering, w->view, &request, &client, w->now_ms, w->cursor, &w->rng, &pick);
 	qsbr_offline(w->reader);
