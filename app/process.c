@@ -29,8 +29,8 @@ static void role_event(struct supervisor *s, const struct crew *c, const struct 
 	journal_text(&e, "generation %u: %s", c->number, text);
 	/* its own death is what control cannot log; the next one will, unless that dies too */
 	journal_event(&s->journal, &e,
-		p->role == ROLE_CONTROL && level >= LEVEL_WARNING && p->backoff_ms > 0 &&
-			!generations_control_serves(s));
+		p->role == ROLE_CONTROL && level >= LEVEL_WARNING &&
+			p->backoff_ms > BACKOFF_FIRST_MS && !generations_control_serves(s));
 }
 
 /* A role that cannot serve says why in one or more lines. */

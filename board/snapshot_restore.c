@@ -353,6 +353,11 @@ int snapshot_load(int dirfd, struct board *b, const struct generation *g, uint64
 
 	if (fstatat(dirfd, SNAPSHOT_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 		return 0;
+	/* a symlink in a folder that a role writes is that role's word, not the operator's */
+	if (!S_ISREG(st.st_mode)) {
+		err_set(&why, "is no regular file");
+		return put_aside(dirfd, e, &why);
+	}
 	if (file_read(dirfd, SNAPSHOT_FILE, SNAPSHOT_MAX, &text, &length, &why) < 0)
 		return put_aside(dirfd, e, &why);
 	snapshot = json_loadb(text, length, JSON_REJECT_DUPLICATES, &syntax);
