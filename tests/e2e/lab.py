@@ -271,6 +271,16 @@ def recv_all(sock):
     return data
 
 
+def recv_until(sock, suffix):
+    """What comes until it ends with `suffix`: TCP gives it in pieces of its own choosing."""
+    data = b""
+    while not data.endswith(suffix):
+        chunk = sock.recv(65536)
+        assert chunk, f"closed after {data}"
+        data += chunk
+    return data
+
+
 def http_get(address, port, source=None, timeout=10, path="/"):
     """(status, body) of a GET with Connection: close."""
     with socket.create_connection((address, port), timeout=timeout, source_address=(source, 0) if source else None) as s:

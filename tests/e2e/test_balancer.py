@@ -1,7 +1,7 @@
 """The TCP balancer."""
 import hashlib, os, socket, struct, threading, time
 import pytest
-from lab import TcpLoad, conf, four_proxies, http_get, recv_all, serve, wait, ZONE
+from lab import TcpLoad, conf, four_proxies, http_get, recv_all, recv_until, serve, wait, ZONE
 
 FRONT = 8000
 
@@ -128,7 +128,7 @@ def test_drain_sends_new_connections_elsewhere_and_keeps_the_old(lab):
     server, _ = serve(lab)
     with front(lab, lab.ip(102)) as c:
         c.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert c.recv(4096).endswith(b"nyc1")
+        recv_until(c, b"nyc1")
         server.cli("drain", "web/nyc1")
         wait("new ones elsewhere", lambda: http_get(lab.ip(1), FRONT, source=lab.ip(102))[1] != "nyc1")
         c.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

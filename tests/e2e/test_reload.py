@@ -1,7 +1,7 @@
 """Generations: reload under load, refused reloads, and every participant killed at every step."""
 import os, pathlib, signal, threading, time
 import pytest
-from lab import Load, TcpLoad, conf, http_get, serve, wait, ZONE
+from lab import Load, TcpLoad, conf, http_get, recv_until, serve, wait, ZONE
 
 ROLES = ("dns", "health", "balancer", "control")
 
@@ -107,9 +107,7 @@ def test_long_connections_survive_reloads(lab):
     with socket.create_connection((lab.ip(1), 8000), source_address=(lab.ip(102), 0), timeout=20) as c:
         for _ in range(3):
             c.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            reply = b""
-            while not reply.endswith(b"nyc1"):
-                reply += c.recv(4096) or pytest.fail(f"closed after {reply}")
+            recv_until(c, b"nyc1")
             server.reload()
         # counted although its generation is old; health sums loads ten times a second
         wait("it to be counted", lambda: next(e["load"] for _, e, _ in server.addresses() if e["name"] == "nyc1") == 1)
