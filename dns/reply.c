@@ -179,7 +179,10 @@ bool reply_add_record(struct reply *r, enum section s, const struct owner *owner
 	store_u16(r->at + 2, r->query->class);
 	store_u32(r->at + 4, ttl_s);
 	store_u16(r->at + 8, (uint16_t)length);
-	memcpy(r->at + RECORD_FIXED_SIZE, rdata, length);
+	if (length == 4) /* the usual A: one word */
+		memcpy(r->at + RECORD_FIXED_SIZE, rdata, 4);
+	else
+		memcpy(r->at + RECORD_FIXED_SIZE, rdata, length);
 	r->at += RECORD_FIXED_SIZE + length;
 	r->count[s]++;
 	return true;

@@ -81,18 +81,15 @@ void walk_steered(struct walk *w, const struct pool_record *record)
 		fail(w, RCODE_SERVFAIL, EDE_OTHER, "pool is not configured");
 		return;
 	}
-	if (!steer_has_family(data->steering, record->pool, record->region, request.family)) {
-		walk_negative(w, RCODE_NOERROR, UINT32_MAX);
-		return;
-	}
-	if (!w->facts->view->pool_ready[record->pool]) {
+	if (!w->facts->view->pool_ready[record->pool] &&
+		steer_has_family(data->steering, record->pool, record->region, request.family)) {
 		fail(w, RCODE_SERVFAIL, EDE_NOT_READY, "first checks are still running");
 		return;
 	}
 	identify(w, &client);
 	steer_pick(data->steering, w->facts->view, &request, &client, w->facts->now_ms,
 		w->chance->cursor, &w->chance->rng, &pick);
-	w->notes->steered = true;
+	w->notes->steered = !pick.fixed;
 	w->notes->degraded = pick.degraded;
 	if (w->facts->verdicts_old && data->conf->pools[pick.pool].check != CONF_NONE)
 		reply_explain(w->reply, EDE_STALE, "checks do not run, verdicts are old");
