@@ -38,8 +38,8 @@ IS_CLANG  := $(shell echo __clang__ | $(CC) -E -x c - 2>/dev/null | grep -c 1$$)
 ifeq ($(origin CFLAGS)-$(SANITIZE)-$(IS_CLANG),file--0)
 INLINE_FREELY := --param inline-unit-growth=400 --param max-inline-insns-auto=1000 --param max-inline-insns-single=1000 \
 	--param large-function-growth=4000 --param large-stack-frame-growth=10000
-$(QUERY_WAY): ALL_CFLAGS += -O3 -flto -ffat-lto-objects $(INLINE_FREELY)
-LINK_FLAGS := -O3 -flto -flto-partition=one -Wno-error $(INLINE_FREELY)
+$(QUERY_WAY): ALL_CFLAGS += -flto -ffat-lto-objects $(INLINE_FREELY)
+LINK_FLAGS := -flto -flto-partition=one -Wno-error $(INLINE_FREELY)
 endif
 
 $(BUILD)/waymark: $(OBJECTS)
