@@ -306,6 +306,7 @@ static void requests_are_what_proxies_expect(void **state)
 		loop_start(&l, 0, &check, &s.at);
 		assert_int_equal(loop_wait(&l, 0)->result, CHECK_PASSED);
 		assert_true(l.outcome[0].latency_us > 0);
+		wait_for(&l, &s.served, 1);
 		(void)snprintf(host, sizeof host, "\r\nHost: %s\r\n",
 			hosts[i] != NULL ? hosts[i] : hostport_format(&s.at, address));
 		assert_ptr_equal(strstr(s.request, "GET /a/../b?x=1%20 HTTP/1.1\r\n"), s.request);
@@ -316,7 +317,7 @@ static void requests_are_what_proxies_expect(void **state)
 		/* a second probe comes on a connection of its own */
 		loop_start(&l, 1, &check, &s.at);
 		assert_int_equal(loop_wait(&l, 1)->result, CHECK_PASSED);
-		assert_int_equal(atomic_load(&s.served), 2);
+		wait_for(&l, &s.served, 2);
 		loop_close(&l);
 		server_stop(&s);
 	}
