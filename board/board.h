@@ -213,7 +213,6 @@ struct board_dns {
 				   OWNER_WRITING */
 	_Atomic uint32_t zone_count;     /* slots in use: 0..zone_count */
 	_Atomic uint32_t zones_unlisted; /* served without a row: all are taken */
-	_Atomic uint64_t zones_moved;
 	struct board_dns_row row[BOARD_WORKERS_MAX];
 	struct board_zone zone[BOARD_ZONES_MAX];
 	struct board_database database[BOARD_DATABASES_MAX];

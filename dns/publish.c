@@ -241,7 +241,6 @@ void publish_rest(struct dns_server *s, struct publishing *p, const struct zone_
 {
 	char text[128];
 
-	atomic_fetch_add(&s->board->dns->zones_moved, 1);
 	if (p->untold_loads + p->untold_errors > 0) {
 		(void)snprintf(text, sizeof text,
 			"%u more zones changed, %u more have errors: see `waymark zones`",
