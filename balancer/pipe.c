@@ -6,9 +6,30 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static int kernel_open(int fd[2])
+{
+	int size;
+
+	if (pipe2(fd, O_NONBLOCK | O_CLOEXEC) < 0)
+		return -1; /* EMFILE, ENFILE, ENOMEM: whatever it is, copying goes on */
+	size = fcntl(fd[1], F_GETPIPE_SZ);
+	if (size >= 0)
+		return size;
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+	return -1;
+}
+
+static int kernel_resize(int fd, int octets)
+{
+	return fcntl(fd, F_SETPIPE_SZ, octets);
+}
+
+const struct pipe_source pipe_kernel = {.open = kernel_open, .resize = kernel_resize};
+
 void pipe_pool_init(struct pipe_pool *pool, uint32_t max, _Atomic uint64_t *shortage)
 {
-	*pool = (struct pipe_pool){.max = max, .shortage = shortage};
+	*pool = (struct pipe_pool){.source = &pipe_kernel, .max = max, .shortage = shortage};
 }
 
 static enum pipe_kind kind_of(const struct pipe *p)
@@ -69,13 +90,12 @@ static struct pipe *make(struct pipe_pool *pool, uint64_t now_ms)
 		return NULL;
 	}
 	p = malloc(sizeof *p);
-	/* EMFILE, ENFILE, ENOMEM: whatever it is, copying goes on. */
-	if (p == NULL || pipe2(fd, O_NONBLOCK | O_CLOEXEC) < 0) {
+	size = p != NULL ? pool->source->open(fd) : -1;
+	if (size < 0) {
 		pause_kind(pool, PIPE_KIND_SMALL, now_ms);
 		free(p);
 		return NULL;
 	}
-	size = fcntl(fd[1], F_GETPIPE_SZ);
 	if (size < (int)PIPE_SMALL) { /* the user's pages are used up: slower than copying */
 		pause_kind(pool, PIPE_KIND_SMALL, now_ms);
 		(void)close(fd[0]);
@@ -94,7 +114,7 @@ static void enlarge(struct pipe_pool *pool, struct pipe *p, uint64_t now_ms)
 	if (pool->large_count >= PIPE_LARGE_MAX || now_ms < pool->retry_ms[PIPE_KIND_LARGE])
 		return;
 	/* EPERM: the user's pages or fs.pipe-max-size; ENOMEM. */
-	if (fcntl(p->write_fd, F_SETPIPE_SZ, (int)PIPE_LARGE) < (int)PIPE_LARGE) {
+	if (pool->source->resize(p->write_fd, (int)PIPE_LARGE) < (int)PIPE_LARGE) {
 		pause_kind(pool, PIPE_KIND_LARGE, now_ms);
 		return;
 	}

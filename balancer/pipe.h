@@ -31,9 +31,19 @@ struct pipe {
 	uint32_t fill; /* octets in it; the owner keeps count */
 };
 
+/* How pipes are had: the kernel's calls (pipe_kernel), or what stands in for them in a test, since
+ * the kernel's answers depend on what all other processes of the account hold. */
+struct pipe_source {
+	int (*open)(int fd[2]); /* non-blocking, close-on-exec; its size in octets, or -1 */
+	int (*resize)(int fd, int octets); /* the new size in octets, or -1 */
+};
+
+extern const struct pipe_source pipe_kernel;
+
 enum pipe_kind { PIPE_KIND_SMALL, PIPE_KIND_LARGE, PIPE_KIND_COUNT };
 
 struct pipe_pool {
+	const struct pipe_source *source;
 	struct pipe *free[PIPE_KIND_COUNT];
 	uint32_t free_count[PIPE_KIND_COUNT];
 	uint32_t count, large_count;        /* open ones, free or not */
@@ -42,6 +52,7 @@ struct pipe_pool {
 	_Atomic uint64_t *shortage;         /* counts refusals and reaching `max` */
 };
 
+/* Pipes come from pipe_kernel until `source` is set to another. */
 void pipe_pool_init(struct pipe_pool *pool, uint32_t max, _Atomic uint64_t *shortage);
 /* Closes the free pipes; all others must have been given back. */
 void pipe_pool_close(struct pipe_pool *pool);
