@@ -18,7 +18,7 @@ PACKAGES := ldns libevent_core libcurl yaml-0.1 jansson
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 CFLAGS   ?= -O2 -g
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-PACKAGE_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null || echo -lsome-package-of-tools/setup-build-is-missing)
+PACKAGE_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 CPPFLAGS += -D_GNU_SOURCE -DWAYMARK_VERSION='"$(VERSION)"' -I. $(PACKAGE_CFLAGS)
 ALL_CFLAGS = -std=c11 $(WARNINGS) -fstack-protector-strong -fno-strict-aliasing -fno-lto -pthread $(CFLAGS) $(SANITIZE)
 LDLIBS   += $(PACKAGE_LIBS) -lm -pthread
@@ -42,6 +42,22 @@ $(QUERY_WAY): ALL_CFLAGS += -flto -ffat-lto-objects $(INLINE_FREELY)
 LINK_FLAGS := -flto -flto-partition=one -Wno-error $(INLINE_FREELY)
 endif
 
+# Said once and first, instead of a compiler's complaint for each file.
+.PHONY: packages
+packages:
+	@command -v $(lastword $(CC)) >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists $(PACKAGES) || { \
+		echo "The compiler ($(CC)), pkg-config or a library is missing: $(PACKAGES)."; \
+		echo "On Debian this line installs them:"; echo; echo "    tools/setup build"; echo; exit 1; } >&2
+
+# What is compiled anew when compiler or flags change: everything that depends on this file.
+FLAGS := $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LINK_FLAGS) $(LDFLAGS) $(LDLIBS)
+$(BUILD)/flags: packages FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || echo '$(subst ','\'',$(FLAGS))' > $@
+
+.PHONY: FORCE
+FORCE:
+
 $(BUILD)/waymark: $(OBJECTS)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -50,12 +66,12 @@ $(BUILD)/libwaymark.a: $(LIBRARY)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  CC  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libwaymark.a
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libwaymark.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libwaymark.a -lcmocka -lmaxminddb $(LDLIBS)
@@ -63,7 +79,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libwaymark.a
 # programs of bench/: load for the servers, and what parts cost by themselves
 BENCH_BINS := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
-$(BUILD)/bench/%: bench/%.c $(BUILD)/libwaymark.a
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libwaymark.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libwaymark.a $(LDLIBS)
@@ -78,10 +94,11 @@ FUZZERS     := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY_BINS := $(FUZZERS:%=$(BUILD)/replay/%)
 FUZZ_BINS   := $(FUZZERS:%=build/fuzz/bin/%)
 FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
+FUZZ_HEADERS := $(wildcard tests/fuzz/*.h)
 FUZZ_SECONDS ?= 60
 
 # a fuzzer's corpus replayed by an ordinary program: no fuzzing engine needed
-$(BUILD)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(FUZZ_SHARED) $(BUILD)/libwaymark.a
+$(BUILD)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(FUZZ_SHARED) $(FUZZ_HEADERS) $(BUILD)/libwaymark.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(FUZZ_SHARED) $(BUILD)/libwaymark.a $(LDLIBS)
@@ -109,7 +126,7 @@ sanitize:
 	WAYMARK_BUILD=build/tsan WAYMARK_ONLY="$(TSAN_TESTS)" $(PYTEST) tests/test_unit.py::test_unit
 
 # Each fuzzer for FUZZ_SECONDS under ASan and UBSan; what it finds stays in build/fuzz.
-build/fuzz/bin/%: tests/fuzz/fuzz_%.c $(FUZZ_SHARED) build/fuzz/libwaymark.a
+build/fuzz/bin/%: tests/fuzz/fuzz_%.c $(FUZZ_SHARED) $(FUZZ_HEADERS) build/fuzz/libwaymark.a build/fuzz/flags
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
 	$(Q)clang $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_SHARED) build/fuzz/libwaymark.a $(LDLIBS)
@@ -145,7 +162,7 @@ format:
 
 # ---- the main job, figures, installation -------------------------------------------------------
 
-.PHONY: demo bench install clean help
+.PHONY: demo bench install uninstall clean help
 demo:
 	tools/setup demo
 	$(MAKE) all
@@ -156,12 +173,30 @@ bench:
 	$(MAKE) all $(BENCH_BINS)
 	WAYMARK_BUILD=$(BUILD) bench/run
 
-PREFIX ?= /usr/local
+# The configuration is /etc/waymark/waymark.yaml whatever the PREFIX is, and nothing is written there.
+PREFIX  ?= /usr/local
+SBIN    := $(PREFIX)/sbin/waymark
+UNIT    := $(PREFIX)/lib/systemd/system/waymark.service
+SYSUSER := $(PREFIX)/lib/sysusers.d/waymark.conf
+DOC     := $(PREFIX)/share/doc/waymark
+SCHEMA  := $(PREFIX)/share/waymark/waymark.schema.json
+
 install: all
-	install -D -m 0755 $(BUILD)/waymark $(DESTDIR)$(PREFIX)/sbin/waymark
-	install -D -m 0644 dist/waymark.service $(DESTDIR)$(PREFIX)/lib/systemd/system/waymark.service
-	install -d $(DESTDIR)$(PREFIX)/share/doc/waymark
-	install -m 0644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/waymark
+	install -D -m 0755 $(BUILD)/waymark $(DESTDIR)$(SBIN)
+	install -d $(DESTDIR)$(dir $(UNIT)) $(DESTDIR)$(DOC)/examples/zones
+	sed 's|/usr/local|$(PREFIX)|g' dist/waymark.service > $(DESTDIR)$(UNIT)
+	chmod 0644 $(DESTDIR)$(UNIT)
+	install -D -m 0644 dist/sysusers.conf $(DESTDIR)$(SYSUSER)
+	install -D -m 0644 docs/waymark.schema.json $(DESTDIR)$(SCHEMA)
+	install -m 0644 docs/*.md README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOC)
+	install -m 0644 examples/quickstart/waymark.yaml $(DESTDIR)$(DOC)/examples
+	install -m 0644 examples/quickstart/zones/* $(DESTDIR)$(DOC)/examples/zones
+
+# What `make install` with the same PREFIX put there. Configuration, zones and state stay.
+uninstall:
+	rm -f $(DESTDIR)$(SBIN) $(DESTDIR)$(UNIT) $(DESTDIR)$(SYSUSER) $(DESTDIR)$(SCHEMA)
+	rm -rf $(DESTDIR)$(DOC)
+	-rmdir $(DESTDIR)$(dir $(SCHEMA))
 
 clean:
 	rm -rf build
@@ -174,4 +209,4 @@ help:
 	@echo "make fuzz       each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make lint       format, include direction, banned calls, static analysis"
 	@echo "make bench      side by side with the peers; writes bench/RESULTS.md"
-	@echo "make install    below PREFIX=$(PREFIX)"
+	@echo "make install    below PREFIX=$(PREFIX); make uninstall takes it away again"
