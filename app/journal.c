@@ -24,7 +24,8 @@ void journal_event(const struct journal *j, struct event *e, bool direct)
 	/* never wait for a full pipe: a line is at most PIPE_BUF, which fits when there is any
 	 * room */
 	if (direct && poll(&out, 1, 0) == 1) {
-		size_t length = event_format(e, 0, j->format, line, sizeof line);
+		size_t length = event_format_log(
+			e, 0, j->format, fd_is_journal(STDERR_FILENO), line, sizeof line);
 
 		(void)write_all(STDERR_FILENO, line, length);
 	}
@@ -70,11 +71,15 @@ void journal_report(const struct journal *j, const struct report *r)
 
 void report_print(const struct report *r)
 {
+	bool marked = fd_is_journal(STDERR_FILENO);
+
 	for (size_t i = 0; i < r->count; i++) {
+		bool warning = r->items[i].severity == SEVERITY_WARNING;
+		const char *mark = level_mark(warning ? LEVEL_WARNING : LEVEL_ERROR);
 		char line[ERR_LINE_MAX];
 
 		err_format(&r->items[i], line, sizeof line);
-		(void)fprintf(stderr, "%s\n", line);
+		(void)fprintf(stderr, "%s%s\n", marked ? mark : "", line);
 	}
 	if (r->errors + r->warnings > r->count)
 		(void)fprintf(

@@ -2,6 +2,8 @@
 
 #include "app/notify.h"
 #include "base/clock.h"
+#include "base/io.h"
+#include "board/event_format.h"
 #include "board/snapshot.h"
 
 #include <errno.h>
@@ -331,7 +333,8 @@ int supervisor_run(const char *conf_file)
 	stop_all(&s);
 	if (s.failed) {
 		report_print(&s.report);
-		(void)fprintf(stderr, "waymark: not started\n");
+		(void)fprintf(stderr, "%swaymark: not started\n",
+			fd_is_journal(STDERR_FILENO) ? level_mark(LEVEL_ERROR) : "");
 	}
 	supervisor_close(&s);
 	return s.failed ? 1 : 0;

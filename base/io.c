@@ -103,3 +103,15 @@ int file_write_atomic(int dirfd, const char *name, const void *data, size_t leng
 		(void)fsync(dirfd);
 	return 0;
 }
+
+bool fd_is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[48];
+	struct stat st;
+
+	if (stream == NULL || fstat(fd, &st) < 0)
+		return false;
+	(void)snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0;
+}

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Read `name` below the folder `dirfd` (AT_FDCWD for a plain path) whole; at most `max` octets.
@@ -17,5 +18,9 @@ int file_write_atomic(int dirfd, const char *name, const void *data, size_t leng
 
 /* write() all of it, going on after EINTR and short writes; -1 with errno. */
 int write_all(int fd, const void *data, size_t length);
+
+/* Does `fd` lead to the system journal? The service manager says which stream does in
+ * JOURNAL_STREAM=DEVICE:INODE; a redirected one does not (systemd.exec(5)). */
+bool fd_is_journal(int fd);
 
 #endif

@@ -139,8 +139,10 @@ static int sheet_create(struct board *b, enum role r, struct err *e)
 			role_name(r), path, strerror(errno));
 	at = mmap(NULL, sheets[r].size, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd[r], 0);
 	if (at == MAP_FAILED)
-		return err_set(e, "cannot map %zu octets of the board: %s", sheets[r].size,
-			strerror(errno));
+		return err_set(e,
+			"cannot map the board's %s sheet, %zu octets of address space: %s (is it "
+			"limited by ulimit -v or LimitAS=?)",
+			role_name(r), sheets[r].size, strerror(errno));
 	sheet_set(b, r, at);
 	return 0;
 }

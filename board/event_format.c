@@ -16,6 +16,17 @@ const char *level_name(enum log_level l)
 	return "error";
 }
 
+const char *level_mark(enum log_level l)
+{
+	switch (l) {
+	case LEVEL_DEBUG: return "<7>";
+	case LEVEL_INFO: return "<6>";
+	case LEVEL_WARNING: return "<4>";
+	case LEVEL_ERROR: return "<3>";
+	}
+	return "<3>";
+}
+
 /* Rings are other processes' memory: a number out of range is shown, never used as an index. */
 static enum log_level level_of(const struct event *e)
 {
@@ -190,4 +201,14 @@ size_t event_format(
 	case LOG_JSON: return event_format_json(e, sequence, out, size);
 	}
 	return 0;
+}
+
+size_t event_format_log(const struct event *e, uint64_t sequence, enum log_format format,
+	bool to_journal, char *out, size_t size)
+{
+	size_t mark = to_journal ? 3 : 0, length;
+
+	memcpy(out, level_mark(level_of(e)), mark);
+	length = event_format(e, sequence, format, out + mark, size - mark);
+	return length > 0 ? mark + length : 0;
 }

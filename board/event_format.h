@@ -46,4 +46,11 @@ size_t event_format_json(const struct event *e, uint64_t sequence, char *out, si
 size_t event_format(
 	const struct event *e, uint64_t sequence, enum log_format format, char *out, size_t size);
 
+/* A line of the log: event_format(), and for the system journal the level in front of it as
+ * "<3>" to "<7>" (sd-daemon(3)), which the journal takes off. `size` >= 5. */
+size_t event_format_log(const struct event *e, uint64_t sequence, enum log_format format,
+	bool to_journal, char *out, size_t size);
+/* The same mark for a line of another origin. */
+const char *level_mark(enum log_level l);
+
 #endif

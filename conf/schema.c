@@ -85,8 +85,8 @@ const struct schema_key schema_keys[] = {
 		MANY(conf, listens, listen_count, conf_listen),
 		.position = offsetof(struct conf_listen, position), .required = true, .at_least = 1,
 		.at_most = CONF_LISTEN_MAX,
-		.help = "Addresses and ports for DNS, over UDP and TCP. 0.0.0.0 and [::] are "
-			"all addresses of the machine."},
+		.help = "Addresses and ports for DNS, over UDP and TCP. 0.0.0.0 is every IPv4 "
+			"address of the machine, [::] every IPv6 address and no IPv4."},
 	{"freebind", VALUE(conf, freebind), .type = TYPE_SWITCH, .fallback = "false",
 		.help = "Listen also on addresses that no interface has yet, as a standby does "
 			"for an address that comes with VRRP, or a host whose network starts "
@@ -165,7 +165,8 @@ const struct schema_key schema_keys[] = {
 	{"checks.*.timeout", VALUE(conf_check, timeout_ms), .type = TYPE_DURATION, .unit_ms = 1,
 		.min = 10, .max = MAX_PROBE_MS,
 		.computed = "2s, or `interval` when that is shorter",
-		.help = "A probe that takes longer has failed. Not above `interval`."},
+		.help = "A probe that takes longer has failed, connect, headers and body together. "
+			"Not above `interval`."},
 	{"checks.*.fall", VALUE(conf_check, fall), .type = TYPE_NUMBER, .fallback = "2", .min = 1,
 		.max = 1000, .help = "Failures in a row to go down."},
 	{"checks.*.rise", VALUE(conf_check, rise), .type = TYPE_NUMBER, .fallback = "3", .min = 1,
@@ -242,7 +243,7 @@ const struct schema_key schema_keys[] = {
 	{"balancer.*.name", VALUE(conf_balancer, name), .type = TYPE_NAME, .required = true,
 		.help = "Its name in status, logs and metrics."},
 	{"balancer.*.listen", VALUE(conf_balancer, listen), .type = TYPE_HOSTPORT, .required = true,
-		.help = "Address and port to accept on."},
+		.help = "Address and port to accept on. [::] takes no IPv4."},
 	{"balancer.*.pool", VALUE(conf_balancer, pool), .type = TYPE_POOL, .required = true,
 		.help = "The pool to forward to."},
 	{"balancer.*.port", VALUE(conf_balancer, port), .type = TYPE_NUMBER, .required = true,

@@ -5,6 +5,7 @@
 #include "control/log.h"
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "board/event_format.h"
 #include "control/events.h"
 #include "control/helper.h"
@@ -21,6 +22,7 @@
 struct log_writer {
 	const struct board *board;
 	int fd, wake;
+	bool to_journal;
 	enum log_format format;
 	enum log_level level;
 	atomic_bool stopping;
@@ -60,7 +62,7 @@ static void write_event(struct log_writer *w, const struct event *e, uint64_t se
 
 	if (!event_passes(e, w->level))
 		return;
-	length = event_format(e, sequence, w->format, line, sizeof line);
+	length = event_format_log(e, sequence, w->format, w->to_journal, line, sizeof line);
 	if (length == 0 || !write_line(w->fd, line, length))
 		count_lost(w, 1);
 }
@@ -134,6 +136,7 @@ int log_start(struct log_writer **out, const struct board *b, int fd, enum log_f
 		return err_set(e, "out of memory for the log");
 	w->board = b;
 	w->fd = fd;
+	w->to_journal = fd_is_journal(fd);
 	w->format = format;
 	w->level = level;
 	atomic_init(&w->stopping, false);

@@ -1,5 +1,5 @@
 """Bad input: a clear error with its place, nothing half started, exit 1 (issue: bad input)."""
-import os, socket, subprocess, time
+import os, re, socket, subprocess, time
 import pytest
 from lab import WAYMARK, conf, four_proxies
 from lab import ZONE, wait
@@ -119,3 +119,21 @@ def test_check_print_is_the_effective_configuration(lab):
     lab.write("printed.yaml", first.stdout)
     again = run(lab, "check", "-c", "printed.yaml", "--print")
     assert again.returncode == 0 and again.stdout == first.stdout
+
+
+def test_a_failed_start_tells_the_journal_its_level(lab):
+    lab.write("waymark.yaml", "listen: nonsense\n")
+    read, write = os.pipe()
+    stream = os.fstat(write)
+    env = {**os.environ, "JOURNAL_STREAM": f"{stream.st_dev}:{stream.st_ino}"}
+    assert subprocess.run([WAYMARK, "run", "-c", lab.folder / "waymark.yaml"], stderr=write, env=env).returncode == 1
+    os.close(write)
+    with os.fdopen(read) as lines:
+        text = lines.read()
+    assert "<3>waymark: not started\n" in text and all(l.startswith("<3>") for l in text.splitlines()), text
+
+
+def test_too_little_address_space_says_so(lab):
+    lab.write("waymark.yaml", conf(lab))
+    p = subprocess.run(["prlimit", f"--as={400 << 20}", WAYMARK, "run", "-c", lab.folder / "waymark.yaml"], capture_output=True, text=True)
+    assert p.returncode == 1 and re.search(r"cannot map the board's \w+ sheet, \d+ octets of address space: .* ulimit -v", p.stderr), p.stderr

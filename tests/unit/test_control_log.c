@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WAIT_MS 20000u
@@ -74,6 +75,37 @@ static void only_events_of_the_level_are_logged(void **state)
 	assert_non_null(strstr(text, "\"text\":\"yes\"}\n"));
 	assert_true(atomic_load(&d.board.control->logged) == events_next(&d.board));
 	assert_true(text[0] == '{');
+	desk_close(&d);
+}
+
+static void lines_for_the_journal_begin_with_their_level(void **state)
+{
+	struct log_writer *w;
+	char text[8192], stream[64];
+	struct stat st;
+	struct desk d;
+
+	(void)state;
+	desk_open(&d);
+	publish(&d, LEVEL_INFO, "life");
+	publish(&d, LEVEL_WARNING, "look");
+	publish(&d, LEVEL_ERROR, "hand");
+	assert_int_equal(fstat(d.write, &st), 0);
+	(void)snprintf(
+		stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+	assert_int_equal(log_start(&w, &d.board, d.write, LOG_TEXT, LEVEL_INFO, NULL), 0);
+	assert_true(log_stop(w, clock_mono_ms() + WAIT_MS));
+	assert_int_equal(setenv("JOURNAL_STREAM", "1:1", 1), 0); /* led elsewhere since */
+	publish(&d, LEVEL_ERROR, "plain");
+	assert_int_equal(log_start(&w, &d.board, d.write, LOG_TEXT, LEVEL_INFO, NULL), 0);
+	assert_true(log_stop(w, clock_mono_ms() + WAIT_MS));
+	(void)read_all(&d, text, sizeof text);
+	assert_int_equal(strncmp(text, "<6>", 3), 0);
+	assert_non_null(strstr(text, "\n<4>"));
+	assert_non_null(strstr(text, "\n<3>"));
+	assert_int_equal(strstr(text, "plain") > strrchr(text, '>'), true);
+	assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
 	desk_close(&d);
 }
 
@@ -148,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_events_of_the_level_are_logged),
+		cmocka_unit_test(lines_for_the_journal_begin_with_their_level),
 		cmocka_unit_test(a_blocked_log_stops_nobody_and_ends_when_it_can),
 		cmocka_unit_test(a_log_without_a_reader_is_counted_and_does_not_spin),
 		cmocka_unit_test(a_full_non_blocking_log_is_waited_for),
