@@ -185,7 +185,9 @@ struct board_zone {
 	_Atomic uint32_t sequence;
 	uint32_t serial;
 	uint32_t records;
-	uint32_t flags;          /* ZONE_* */
+	uint32_t flags;    /* ZONE_* */
+	uint32_t left_out; /* DNSSEC records of its file that are not served */
+	uint32_t spare;
 	uint64_t loaded_real_ms; /* when what is served was loaded from its file; 0 = nothing is */
 	uint64_t good_real_ms;   /* modification time of the last good copy; 0 = there is none */
 	uint64_t failed_real_ms; /* when the last error happened; 0 = none since the last success */

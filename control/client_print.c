@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "control/table.h"
+#include "zones/zone.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -187,6 +188,28 @@ static void print_listeners(const json_t *status, struct text *out)
 	table_free(&t);
 }
 
+/* Zones whose signer's work is not served: their number is right, of their names there are a few. */
+static void print_left_out(const json_t *status, struct text *out)
+{
+	const json_t *zones = json_object_get(status, "zones"), *name;
+	const json_t *names = json_object_get(zones, "dnssec_left_out_zones");
+	uint64_t count = get_number(zones, "dnssec_left_out");
+	size_t i;
+
+	if (count == 0)
+		return;
+	text_printf(out,
+		"\nserved without the DNSSEC records of their files, so that a DS at the parent "
+		"makes "
+		"them unreachable for validating resolvers (%" PRIu64 "):",
+		count);
+	json_array_foreach(names, i, name)
+	{
+		text_printf(out, "%s %s", i > 0 ? "," : "", json_string_value(name));
+	}
+	text_puts(out, json_array_size(names) < count ? ", and more: see `waymark zones`\n" : "\n");
+}
+
 void print_status(const json_t *status, struct text *out)
 {
 	uint64_t now_ms = get_number(json_object_get(status, "clock"), "real_ms");
@@ -197,15 +220,20 @@ void print_status(const json_t *status, struct text *out)
 	text_puts(out, "\n");
 	print_endpoints(status, now_ms, out);
 	print_listeners(status, out);
+	print_left_out(status, out);
 }
 
 /* ---- zones ---- */
 
 static const char *zone_state(const json_t *zone)
 {
+	bool unsigned_only = get_number(zone, "dnssec_left_out") > 0;
+
 	if (!json_is_true(json_object_get(zone, "served")))
 		return "not served";
-	return json_is_true(json_object_get(zone, "stale")) ? "stale" : "served";
+	if (json_is_true(json_object_get(zone, "stale")))
+		return unsigned_only ? "stale, unsigned" : "stale";
+	return unsigned_only ? "served, unsigned" : "served";
 }
 
 static void add_zone(struct table *t, const json_t *zone, uint64_t now_ms)
@@ -241,6 +269,21 @@ static void print_errors(
 		if (get_text(thing, "error")[0] != '\0')
 			text_printf(out, "%s: %s ago: %s\n", get_text(thing, name_key),
 				age(thing, "failed_ms", now_ms, when), get_text(thing, "error"));
+	}
+}
+
+static void print_zones_left_out(const json_t *zones, struct text *out)
+{
+	const json_t *zone;
+	size_t i;
+
+	json_array_foreach(zones, i, zone)
+	{
+		uint64_t count = get_number(zone, "dnssec_left_out");
+
+		if (count > 0)
+			text_printf(out, "%s: %" PRIu64 " " ZONE_LEFT_OUT_TEXT "\n",
+				get_text(zone, "zone"), count);
 	}
 }
 
@@ -287,6 +330,7 @@ void print_zones(const json_t *zones, struct text *out)
 	table_print(&t, out);
 	table_free(&t);
 	print_databases(databases, now_ms, out);
+	print_zones_left_out(list, out);
 	print_errors(list, "zone", now_ms, out);
 	print_errors(databases, "path", now_ms, out);
 }

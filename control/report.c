@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define STATUS_ZONES_MAX 20u /* named in `status`; `zones` has them all */
+
 /* ---- status ---- */
 
 /* Leave only the elements of this name ("" = all). */
@@ -36,6 +38,8 @@ static void keep(json_t *snapshot, const char *pool, const char *endpoint)
 	}
 }
 
+static json_t *zones_summary(const struct board *b);
+
 json_t *report_status(struct control *c, const struct request *request, struct err *e)
 {
 	uint64_t now_ms = clock_mono_ms();
@@ -45,10 +49,12 @@ json_t *report_status(struct control *c, const struct request *request, struct e
 		return NULL;
 	control_settle_time(c, now_ms);
 	snapshot = snapshot_take(c->board, c->generation, now_ms, clock_real_ms());
-	if (snapshot == NULL)
+	if (json_object_set_new(snapshot, "zones", zones_summary(c->board)) < 0) {
 		(void)err_set(e, "out of memory for the snapshot");
-	else
-		keep(snapshot, request->pool, request->endpoint);
+		json_decref(snapshot);
+		return NULL;
+	}
+	keep(snapshot, request->pool, request->endpoint);
 	return snapshot;
 }
 
@@ -77,6 +83,7 @@ static json_t *zone_json(const struct board_zone *z)
 	bad |= json_object_set_new(o, "stale", json_boolean((z->flags & ZONE_STALE) != 0));
 	bad |= json_object_set_new(o, "serial", served ? json_integer(z->serial) : json_null());
 	bad |= json_object_set_new(o, "records", served ? json_integer(z->records) : json_null());
+	bad |= json_object_set_new(o, "dnssec_left_out", json_integer(z->left_out));
 	bad |= json_object_set_new(o, "loaded_ms", moment(z->loaded_real_ms));
 	bad |= json_object_set_new(o, "good_copy_ms", moment(z->good_real_ms));
 	bad |= json_object_set_new(o, "failed_ms", moment(z->failed_real_ms));
@@ -105,12 +112,42 @@ static json_t *database_json(const struct board_database *d)
 	return NULL;
 }
 
-static int add_zones(const struct board *b, json_t *zones)
+static uint32_t zone_rows(const struct board *b)
 {
 	uint32_t count = atomic_load_explicit(&b->dns->zone_count, memory_order_acquire);
 
-	if (count > BOARD_ZONES_MAX)
-		count = BOARD_ZONES_MAX;
+	return count < BOARD_ZONES_MAX ? count : BOARD_ZONES_MAX;
+}
+
+/* For `status`: how many zones, and the first of those that are served without what a signer has
+ * added. */
+static json_t *zones_summary(const struct board *b)
+{
+	json_t *o = json_object(), *names = json_array();
+	uint32_t count = zone_rows(b), zones = 0, left_out = 0;
+	int bad = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct board_zone z;
+
+		(void)board_read_zone(b, i, &z);
+		zones += z.name[0] != '\0';
+		if (z.left_out > 0 && left_out++ < STATUS_ZONES_MAX)
+			bad |= json_array_append_new(names, json_escaped(z.name, sizeof z.name));
+	}
+	bad |= json_object_set_new(o, "listed", json_integer(zones));
+	bad |= json_object_set_new(o, "dnssec_left_out", json_integer(left_out));
+	bad |= json_object_set_new(o, "dnssec_left_out_zones", names);
+	if (bad == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static int add_zones(const struct board *b, json_t *zones)
+{
+	uint32_t count = zone_rows(b);
+
 	for (uint32_t i = 0; i < count; i++) {
 		struct board_zone z;
 

@@ -97,6 +97,7 @@ static void describe(const struct zone_file *f, struct board_zone *row)
 		return;
 	row->serial = zone_serial(f->zone);
 	row->records = (uint32_t)zone_record_count(f->zone);
+	row->left_out = (uint32_t)f->left_out;
 	row->flags = ZONE_SERVED | (f->error != NULL || f->from_copy ? ZONE_STALE : 0);
 }
 
@@ -169,8 +170,21 @@ static void tell_zone(struct dns_server *s, const struct zone_file *f, const str
 static bool is_known(const struct board_zone *old, const struct board_zone *new)
 {
 	return old->name[0] != '\0' && old->serial == new->serial && old->records == new->records &&
-	       old->flags == new->flags &&strcmp(old->error, new->error) == 0 &&
+	       old->flags == new->flags &&
+	       old->left_out == new->left_out &&strcmp(old->error, new->error) == 0 &&
 	       strcmp(old->name, new->name) == 0;
+}
+
+/* At every load, also one by a new process: a signed zone that nobody can validate is found in the
+ * log of any day. */
+static void tell_left_out(struct dns_server *s, const struct zone_file *f, const char *zone)
+{
+	char text[256];
+
+	if (f->error != NULL || f->left_out == 0)
+		return;
+	(void)snprintf(text, sizeof text, "%zu " ZONE_LEFT_OUT_TEXT, f->left_out);
+	emit(s, EVENT_ZONE, LEVEL_WARNING, zone, "", "", text);
 }
 
 void publish_zone(struct dns_server *s, struct publishing *p, struct zone_file *f)
@@ -189,8 +203,12 @@ void publish_zone(struct dns_server *s, struct publishing *p, struct zone_file *
 		board_write_zone(s->board, row, &new);
 	}
 	owner_end(s);
-	if (f->news && !(first && is_known(&old, &new)) && may_tell(p, f->error != NULL))
+	if (f->news && !(first && is_known(&old, &new)) && may_tell(p, f->error != NULL)) {
 		tell_zone(s, f, &old, &new);
+		tell_left_out(s, f, new.name);
+	} else if (f->news && f->error == NULL && f->left_out > 0 && may_tell(p, false)) {
+		tell_left_out(s, f, new.name);
+	}
 	f->news = false;
 	f->told = true;
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MARK_MAX 64u /* octets of the first line with its NUL */
+#define MARK_MAX 96u /* octets of the first line with its NUL */
 
 int zone_copies_open(int state_fd, struct err *e)
 {
@@ -33,24 +33,44 @@ int zone_copies_open(int state_fd, struct err *e)
 	return fd;
 }
 
+#define MARK "; last good copy, content %016" PRIx64 ", without %zu DNSSEC records\n"
+
 static void mark(const struct zone *z, char *out)
 {
-	(void)snprintf(out, MARK_MAX, "; last good copy, content %016" PRIx64 "\n", zone_digest(z));
+	(void)snprintf(out, MARK_MAX, MARK, zone_digest(z), zone_left_out(z));
+}
+
+/* The beginning of the copy that is there; "" without one. */
+static void read_mark(int copies, const char *name, char *out)
+{
+	int fd = openat(copies, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, out, MARK_MAX - 1) : 0;
+
+	out[n > 0 ? n : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Is the copy that is there of this content? */
 static bool is_current(int copies, const char *name, const char *wanted)
 {
 	char found[MARK_MAX];
-	size_t length = strlen(wanted);
-	int fd = openat(copies, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n;
 
-	if (fd < 0)
-		return false;
-	n = read(fd, found, length);
-	close(fd);
-	return n == (ssize_t)length && memcmp(found, wanted, length) == 0;
+	read_mark(copies, name, found);
+	return strncmp(found, wanted, strlen(wanted)) == 0;
+}
+
+size_t zone_copy_left_out(int copies, const char *name)
+{
+	char found[MARK_MAX];
+	uint64_t digest;
+	size_t count;
+
+	read_mark(copies, name, found);
+	return sscanf(found, "; last good copy, content %" SCNx64 ", without %zu", &digest,
+		       &count) == 2
+		       ? count
+		       : 0;
 }
 
 int zone_copy_write(int copies, struct zone_file *f, struct err *e)

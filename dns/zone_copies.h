@@ -4,7 +4,7 @@
  *
  * A restarted role or a new generation serves them while the file is broken. Written atomically,
  * once a content; deleted with their zone. A comment at the top carries the content's digest, so
- * that nothing is written twice.
+ * that nothing is written twice, and how many DNSSEC records its file had, which the copy lacks.
  */
 #ifndef DNS_ZONE_COPIES_H
 #define DNS_ZONE_COPIES_H
@@ -21,6 +21,8 @@ int zone_copy_write(int copies, struct zone_file *f, struct err *e);
 /* Does the last good copy of the file `name` hold another content of the zone `z` under the same
  * serial? False without a copy that can be read. */
 bool zone_copy_keeps_serial(int copies, const char *name, const struct zone *z);
+/* How many DNSSEC records the file had of which this is the copy; 0 when that cannot be read. */
+size_t zone_copy_left_out(int copies, const char *name);
 void zone_copy_delete(int copies, const char *name);
 /* Delete copies of files that are not in `zf`, as long as this process is the owner. */
 void zone_copies_prune(const struct zone_files *zf, struct dns_server *s);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "dns/zone_copies.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,8 +90,10 @@ static void load_copy(struct zone_files *zf, struct zone_file *f)
 		zone_load(zf->copies, f->name, f->name, origin, &zf->pools, &f->next, &ignored) < 0)
 		f->next = NULL;
 	f->next_is_copy = f->next != NULL;
-	if (f->next_is_copy)
+	if (f->next_is_copy) {
 		f->copied_real_ms = (uint64_t)(stamp.modified_ns / 1000000);
+		f->next_left_out = zone_copy_left_out(zf->copies, f->name);
+	}
 	report_free(&ignored);
 }
 
@@ -124,7 +127,11 @@ void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct sta
 			error = strdup("out of memory");
 	} else {
 		free(f->warning);
-		f->warning = first_message(&report, SEVERITY_WARNING, report.warnings);
+		f->next_left_out = zone_left_out(f->next);
+		/* that records are left out is told for itself (publish.c) */
+		f->warning = report.warnings > (f->next_left_out > 0)
+				     ? first_message(&report, SEVERITY_WARNING, report.warnings)
+				     : NULL;
 	}
 	report_free(&report);
 	if (f->next == NULL && error == NULL) { /* no memory even for the words */
@@ -171,6 +178,7 @@ void zone_file_accept(struct zone_files *zf, struct zone_file *f, uint64_t real_
 {
 	struct zone *old = f->zone;
 	bool same = old != NULL && zone_digest(old) == zone_digest(f->next) &&
+		    f->left_out == f->next_left_out &&
 		    name_equal(zone_apex(old), zone_apex(f->next));
 
 	if (f->next_is_copy) {
@@ -189,6 +197,7 @@ void zone_file_accept(struct zone_files *zf, struct zone_file *f, uint64_t real_
 		f->error = NULL;
 	}
 	f->zone = f->next;
+	f->left_out = f->next_left_out;
 	f->next = NULL;
 	if (!f->next_is_copy)
 		note_includes(zf, f, real_ms);

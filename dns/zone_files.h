@@ -37,6 +37,7 @@ struct zone_file {
 	char *warning;     /* of the last good load; NULL = none */
 	uint64_t loaded_real_ms, failed_real_ms; /* as on the board */
 	uint64_t copied_real_ms;                 /* age of its copy; 0 = there is none */
+	size_t left_out, next_left_out;          /* DNSSEC records that `zone`, `next` lack */
 	uint64_t gone_since_ms;                  /* 0 = it is there */
 	uint64_t retry_ms, retry_wait_ms;        /* 0 = no retry */
 	uint32_t row;                            /* on the board, or ZONE_ROW_NONE */

@@ -226,6 +226,7 @@ static void write_front(struct build *b, const struct log_record *soa)
 	z->depth = l->depth;
 	z->nodes = l->owners;
 	z->records = l->records;
+	z->left_out = l->left_out;
 	z->serial = load_u32(soa->rdata + soa->length - 20);
 	z->negative_soa = (struct rrset){
 		.type = TYPE_SOA, .count = 1, .length = RECORD_HEAD + soa->length, .wire = b->at};

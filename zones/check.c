@@ -175,8 +175,6 @@ static void note_kind(struct kinds *k, const struct log_record *r)
 	case TYPE_NS: k->ns = r; break;
 	case TYPE_A:
 	case TYPE_AAAA: k->address = r; break;
-	case TYPE_RRSIG:
-	case TYPE_NSEC: return; /* they may stand beside a CNAME (RFC 4034) */
 	}
 	k->other = r;
 }
@@ -280,7 +278,7 @@ static int check_rrset(struct load *l, uint32_t **link, size_t *octets, struct k
 			"the %s records of this name take %zu octets; an answer holds %u",
 			rrtype_format(type, name), wire, ZONE_RRSET_MAX);
 	}
-	if (differ && type != TYPE_RRSIG && type != TYPE_POOL) {
+	if (differ && type != TYPE_POOL) {
 		load_message(l, SEVERITY_WARNING, record(l, first),
 			"the TTLs of an RRset differ: %u, the lowest, is used", ttl);
 		for (ref = first; ref != **link; ref = record(l, ref)->next)

@@ -43,7 +43,7 @@ struct zone {
 	struct rrset negative_soa;
 	uint32_t serial;
 	uint32_t nodes;
-	size_t records;
+	size_t records, left_out;
 	size_t size; /* octets of this allocation */
 	uint64_t digest;
 };

@@ -46,6 +46,12 @@ struct load {
 	/* TTLs of records without one, UINT32_MAX = not known: $TTL, the last one given, the
 	 * SOA's minimum */
 	uint32_t ttl_default, ttl_last, ttl_minimum;
+	size_t left_out; /* DNSSEC records */
+	struct {         /* the first of them */
+		uint32_t line;
+		uint32_t column;
+		uint16_t file;
+	} first_left_out;
 	bool partial;        /* some records had mistakes: nothing is called missing */
 	uint16_t last_pool;  /* most POOL records of a zone name the same one */
 	uint32_t soa;        /* ref of the first SOA record, 0 = none */

@@ -3,6 +3,11 @@
  *
  * A mistake is reported and its entry skipped; reading always goes on to the end, so that one run
  * shows all of them.
+ *
+ * What a signer has added to a zone is read and left out: there is no answer yet that proves
+ * anything with it, and half of it (keys without signatures) is worse than none. It gets no owner in
+ * the log either, so that hashed names of NSEC3 do not exist. DS stays: it is the parent's own data
+ * at a cut.
  */
 #include "zones/load.h"
 
@@ -165,6 +170,31 @@ static int set_ttl(struct source *s, const struct head *h, struct log_record *r)
 	return default_ttl(s, h, &r->ttl);
 }
 
+static bool is_dnssec(uint16_t type)
+{
+	switch (type) {
+	case TYPE_RRSIG:
+	case TYPE_NSEC:
+	case TYPE_DNSKEY:
+	case TYPE_NSEC3:
+	case TYPE_NSEC3PARAM:
+	case TYPE_CDS:
+	case TYPE_CDNSKEY: return true;
+	}
+	return false;
+}
+
+static void leave_out(struct source *s, const struct token *type)
+{
+	struct load *l = s->load;
+
+	if (l->left_out++ > 0)
+		return;
+	l->first_left_out.file = s->file;
+	l->first_left_out.line = type->line;
+	l->first_left_out.column = type->column;
+}
+
 int load_record(struct source *s, const struct token *t, size_t count)
 {
 	struct load *l = s->load;
@@ -180,7 +210,7 @@ int load_record(struct source *s, const struct token *t, size_t count)
 
 	if (used == 0)
 		return -1;
-	if (log_owner(&l->log, &s->owner) < 0)
+	if (!is_dnssec(h.number) && log_owner(&l->log, &s->owner) < 0)
 		return load_no_memory(l);
 	r = log_begin(&l->log);
 	if (r == NULL)
@@ -192,6 +222,10 @@ int load_record(struct source *s, const struct token *t, size_t count)
 	r->type = h.number;
 	if (rc < 0 || set_ttl(s, &h, r) < 0)
 		return -1;
+	if (is_dnssec(h.number)) {
+		leave_out(s, h.type);
+		return 0;
+	}
 	r->line = h.type->line;
 	r->column = h.type->column < UINT16_MAX ? (uint16_t)h.type->column : UINT16_MAX;
 	r->file = s->file;
@@ -253,6 +287,14 @@ int load_read(struct source *s)
 
 /* ---- the whole ---- */
 
+static void warn_left_out(const struct load *l)
+{
+	if (l->left_out > 0)
+		report_add(l->report, SEVERITY_WARNING, l->files[l->first_left_out.file].shown,
+			l->first_left_out.line, l->first_left_out.column, "%zu " ZONE_LEFT_OUT_TEXT,
+			l->left_out);
+}
+
 /* scan_memory() or scan_file() has been called on s->scan. */
 static int load_all(struct source *s, const char *file, const char *shown, const char *origin,
 	size_t expected, struct zone **out)
@@ -276,6 +318,8 @@ static int load_all(struct source *s, const char *file, const char *shown, const
 		rc = -1;
 	if (rc == 0)
 		rc = load_build(l, out);
+	if (rc == 0)
+		warn_left_out(l);
 out:
 	log_close(&l->log);
 	pages_free(l->slots, l->slot_count * sizeof *l->slots);

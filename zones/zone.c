@@ -208,6 +208,11 @@ uint32_t zone_serial(const struct zone *z)
 	return z->serial;
 }
 
+size_t zone_left_out(const struct zone *z)
+{
+	return z->left_out;
+}
+
 size_t zone_record_count(const struct zone *z)
 {
 	return z->records;

@@ -44,6 +44,10 @@ enum rrtype {
 	TYPE_RRSIG = 46,
 	TYPE_NSEC = 47,
 	TYPE_DNSKEY = 48,
+	TYPE_NSEC3 = 50,
+	TYPE_NSEC3PARAM = 51,
+	TYPE_CDS = 59,
+	TYPE_CDNSKEY = 60,
 	TYPE_SVCB = 64,
 	TYPE_HTTPS = 65,
 	TYPE_TSIG = 250,
@@ -134,6 +138,12 @@ const struct rrset *zone_soa(const struct zone *z); /* its TTL as in the file */
 const struct rrset *zone_negative_soa(const struct zone *z);
 uint32_t zone_serial(const struct zone *z);
 size_t zone_record_count(const struct zone *z);
+/* DNSSEC records of its files that are left out (zones/reader.c): it was signed elsewhere. */
+size_t zone_left_out(const struct zone *z);
+/* What that means for its clients, after their number. */
+#define ZONE_LEFT_OUT_TEXT                                                                         \
+	"DNSSEC records (RRSIG, DNSKEY and their like) are left out: the zone is served "          \
+	"unsigned, and a DS at the parent makes it unreachable for validating resolvers"
 size_t zone_memory(const struct zone *z); /* octets, index included */
 /* Files it was read from, the first is the zone's own: names below the zones folder. */
 size_t zone_file_count(const struct zone *z);

@@ -1,8 +1,9 @@
 """Zone files as operators edit them: changed, added, removed, broken, and what outlives a kill."""
 import os, signal, subprocess
 import dns.rcode, dns.zone
-from lab import conf, four_proxies, serve, wait, WAYMARK, ZONE
+from lab import conf, four_proxies, ROOT, serve, wait, WAYMARK, ZONE
 
+FIXTURES = ROOT / "tests/fixtures"
 OTHER = "@ 300 SOA ns1 h 7 1h 10m 1w 60\n@ 300 NS ns1\nns1 300 A 192.0.2.9\nwww 300 A 192.0.2.99\n"
 
 
@@ -184,3 +185,58 @@ def test_a_serial_that_stays_is_warned_of_by_check_and_by_the_server(lab):
     wait("the server's warning", lambda: [e for e in server.events(event="zone", level="warning")
                                           if "the content changed and the serial did not" in e["text"]])
     assert server.ips("static.master.com") == {"192.0.2.81"}
+
+
+LEFT_OUT = "35 DNSSEC records (RRSIG, DNSKEY and their like) are left out"
+
+
+def test_a_zone_that_was_signed_elsewhere_is_served_unsigned_and_marked(lab):
+    """Made by ldns-signzone: keys, signatures, NSEC3 and a zone digest. What is answered is what the zone would answer
+    had it never been signed."""
+    signed = (FIXTURES / "zones/signed.test.zone").read_text()
+    dnssec = ("DNSKEY", "RRSIG", "NSEC3", "NSEC3PARAM", "CDS", "CDNSKEY", "NSEC")
+    plain = "".join(l + "\n" for l in signed.splitlines() if l.split()[3] not in dnssec)
+    lab.write("zones/signed.test.zone", signed)
+    server, _ = serve(lab)
+
+    def told():
+        return [e for e in server.events(event="zone", level="warning") if LEFT_OUT in e["text"]]
+
+    wait("the warning", lambda: told() and told()[0]["object"] == "signed.test")
+    hashed = next(l.split()[0] for l in signed.splitlines() if l.split()[3] == "NSEC3")
+    asked = [(n, t) for t in ("A", "TXT", "DS", "NS", "SOA", "MX", "ANY", "ZONEMD", *dnssec)
+             for n in ("signed.test.", "www.signed.test.", "x.wild.signed.test.", "c.signed.test.", "sub.signed.test.",
+                       "a.sub.signed.test.", "nosuch.signed.test.", hashed)]
+
+    def answers():
+        replies = {}
+        for name, rdtype in asked:
+            r = server.query(name, rdtype, want_dnssec=True)
+            replies[name, rdtype] = (r.rcode(), *(sorted(rr.to_text() for rr in s) for s in (r.answer, r.authority, r.additional)))
+        return replies
+
+    served = answers()
+    types = " ".join(l.split()[3] for reply in served.values() for section in reply[1:] for rr in section for l in rr.splitlines())
+    assert not set(types.split()) & set(dnssec), types
+    assert served[hashed, "NSEC3"][0] == dns.rcode.NXDOMAIN and served["signed.test.", "DNSKEY"][0] == dns.rcode.NOERROR
+    assert served["sub.signed.test.", "DS"][1], "DS is the parent's own data"
+    # marked wherever an operator looks, also by a new process and after a restart from the copy of a broken file
+    assert server.zones()["signed.test"]["dnssec_left_out"] == 35
+    assert server.zones()["master.com"]["dnssec_left_out"] == 0
+    assert "served, unsigned" in server.cli("zones").stdout and LEFT_OUT in server.cli("zones").stdout
+    assert "validating resolvers (1): signed.test\n" in server.cli("status").stdout
+    before = len(told())
+    server.reload()
+    wait("the warning of the next load", lambda: len(told()) == before + 1)
+    lab.write("zones/signed.test.zone", signed + "broken\n")
+    wait("the error", lambda: server.zones()["signed.test"]["error"])
+    assert server.stop() == 0
+    server = lab.start(conf(lab))
+    wait("the copy", lambda: server.zones()["signed.test"]["stale"])
+    assert server.zones()["signed.test"]["dnssec_left_out"] == 35 and answers() == served
+    # and this is what it would be, unsigned
+    lab.write("zones/signed.test.zone", plain)
+    wait("the unsigned file", lambda: server.zones()["signed.test"]["error"] is None)
+    assert server.zones()["signed.test"]["dnssec_left_out"] == 0
+    assert "unsigned" not in server.cli("zones").stdout and "DNSSEC" not in server.cli("status").stdout
+    assert answers() == served

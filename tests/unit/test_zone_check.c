@@ -27,7 +27,7 @@ static const struct message_case cases[] = {
 		"5:6: warning: repeats the record in line 4: dropped\n"},
 	{HEAD "a 60 CNAME b\na 60 RRSIG CNAME 8 3 60 20300101000000 20200101000000 1 @ AAAA\n"
 	      "a 60 NSEC b.example.com. CNAME RRSIG NSEC\n",
-		""},
+		"5:6: warning: 2 " ZONE_LEFT_OUT_TEXT "\n"},
 	{HEAD "a 60 CNAME b\na 60 POOL web\n",
 		"4:6: error: a.example.com. has a CNAME and other data (line 5)\n"},
 	{HEAD "@ 60 CNAME b\n", "4:6: error: example.com. has a CNAME and other data (line 1)\n"},
@@ -74,7 +74,10 @@ static const struct message_case cases[] = {
 		"4:6: warning: the TTLs of an RRset differ: 30, the lowest, is used\n"},
 	{HEAD "a 60 RRSIG A 8 3 60 20300101000000 20200101000000 1 @ AAAA\n"
 	      "a 90 RRSIG MX 8 3 90 20300101000000 20200101000000 1 @ AAAA\n",
-		""},
+		"4:6: warning: 2 " ZONE_LEFT_OUT_TEXT "\n"},
+	/* left out, but their mistakes are mistakes of the file */
+	{HEAD "@ 60 DNSKEY 256 3 300 AA==\n",
+		"4:19: error: DNSKEY field 3 \"300\": not a number from 0 to 255\n"},
 	/* NS targets */
 	{HEAD "a 60 NS ns.a\n", "4:6: warning: NS target ns.a.example.com. has no address in this "
 				"zone (missing glue)\n"},
@@ -131,6 +134,53 @@ static void dropped_and_lowered_records_show_in_print(void **state)
 			  "x.org. 60 TXT x\n",
 		"a.example.com. 30 IN A 192.0.2.2\na.example.com. 30 IN A 192.0.2.3\n"
 		"b.example.com. 60 IN TXT \"x\"\nns1.example.com. 3600 IN A 192.0.2.1\n");
+}
+
+/* What a signer adds is not there: no records, no names, and no name above one exists for it. */
+static void dnssec_records_are_left_out(void **state)
+{
+	static const char signer[] =
+		"@ 60 DNSKEY 257 3 13 AAAA\n@ 60 CDS 1 13 2 "
+		"2bb183af5f22588179a53b0a98631fad1a2921182bb183af5f22588179a53b0a\n"
+		"@ 60 CDNSKEY 257 3 13 AAAA\n@ 60 NSEC3PARAM 1 0 0 -\n"
+		"@ 60 RRSIG NS 13 2 60 20300101000000 20200101000000 1 @ AAAA\n"
+		"a 60 TXT x\na 60 RRSIG TXT 13 3 60 20300101000000 20200101000000 1 @ AAAA\n"
+		"a 60 NSEC b.example.com. TXT RRSIG NSEC\n"
+		"a 60 TXT y\n"
+		"2t7b4g4vsa5smi47k61mv5bv1a22bojr 60 NSEC3 1 1 0 - "
+		"gb093clfbnbl08077rbodjp7omr2magd A\n"
+		"x.y.z 60 RRSIG A 13 5 60 20300101000000 20200101000000 1 @ AAAA\n"
+		"*.w 60 NSEC a.example.com. TXT\n"
+		"cut 60 NS ns.example.org.\n"
+		"cut 60 DS 1 13 2 "
+		"2bb183af5f22588179a53b0a98631fad1a2921182bb183af5f22588179a53b0a\n";
+	static const char *const missing[] = {"2t7b4g4vsa5smi47k61mv5bv1a22bojr.example.com.",
+		"x.y.z.example.com.", "y.z.example.com.", "z.example.com.", "*.w.example.com.",
+		"w.example.com."};
+	struct text in = {0};
+	struct dname name;
+	const char *why;
+	struct zone *z;
+
+	(void)state;
+	expect_print(HEAD "a 60 NSEC b.example.com. TXT\nb 60 TXT x\n",
+		"b.example.com. 60 IN TXT \"x\"\nns1.example.com. 3600 IN A 192.0.2.1\n");
+	text_puts(&in, HEAD);
+	text_puts(&in, signer);
+	z = zone_good(in.data);
+	assert_int_equal(zone_left_out(z), 10);
+	assert_int_equal(zone_record_count(z), 7);
+	assert_int_equal(node_rrset_count(zone_apex_node(z)), 2);
+	for (size_t i = 0; i < COUNT(missing); i++) {
+		assert_int_equal(dname_from_text(&name, missing[i], NULL, &why), 0);
+		assert_null(zone_find_exact(z, &name));
+	}
+	assert_int_equal(dname_from_text(&name, "a.example.com.", NULL, &why), 0);
+	assert_int_equal(node_rrset(zone_find_exact(z, &name), TYPE_TXT)->count, 2);
+	assert_int_equal(dname_from_text(&name, "cut.example.com.", NULL, &why), 0);
+	assert_non_null(node_rrset(zone_find_exact(z, &name), TYPE_DS));
+	zone_free(z);
+	text_free(&in);
 }
 
 /* Scattered owners and types come together; order inside an RRset is the file's. */
@@ -262,6 +312,7 @@ int main(void)
 		cmocka_unit_test(rules_between_records_and_names),
 		cmocka_unit_test(a_pool_that_stands_twice_is_dropped_once),
 		cmocka_unit_test(dropped_and_lowered_records_show_in_print),
+		cmocka_unit_test(dnssec_records_are_left_out),
 		cmocka_unit_test(records_are_grouped_by_owner_and_type),
 		cmocka_unit_test(rrsets_are_bounded),
 		cmocka_unit_test(names_that_collide_are_refused_in_time),
