@@ -8,15 +8,16 @@
  *     the selector is there. So a UDP group is born with two sockets, before anybody is told of
  *     its address, and its selector stays.
  *   - A listening TCP socket has its group from listen() on.
- *   - A selector that names a socket beyond the group makes the kernel choose by hash: the
- *     modulus never exceeds the number of sockets.
+ *   - A selector that names a socket beyond the group makes the kernel choose by itself: `active`
+ *     never exceeds the number of sockets.
  *   - Removing a socket moves the last one into its place: sockets are only ever removed all
  *     together.
  */
 #include "app/sockets.h"
 
+#include "app/selector.h"
+
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,19 +65,6 @@ static int set_flag(int fd, int level, int option)
 static int set_number(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof value);
-}
-
-/* Send to the first `n` sockets of the group only: index = CPU modulo n. */
-static int selector_set(int fd, unsigned n)
-{
-	struct sock_filter code[] = {
-		{BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_CPU)},
-		{BPF_ALU | BPF_MOD | BPF_K, 0, 0, n},
-		{BPF_RET | BPF_A, 0, 0, 0},
-	};
-	struct sock_fprog program = {sizeof code / sizeof code[0], code};
-
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
 }
 
 static bool is_wildcard(const struct addr *a)
@@ -188,6 +176,17 @@ failed:
 
 /* ---- groups ---- */
 
+/* Serve the first `n` sockets; the others are parked. */
+static int group_select(struct socket_group *g, unsigned n)
+{
+	int protocol = g->kind == SOCKET_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+
+	if (selector_set(g->fd[0], g->address.addr.family, protocol, n) < 0)
+		return -1;
+	g->active = n;
+	return 0;
+}
+
 static struct socket_group *group_find(
 	const struct sockets *s, enum socket_kind kind, const struct hostport *address)
 {
@@ -270,9 +269,8 @@ static int group_grow(
 		g->fd[g->count++] = fd;
 		/* from the first moment at which the kernel takes a selector */
 		if (born && g->count == (g->kind == SOCKET_UDP ? UDP_BORN_WITH : 1u)) {
-			if (selector_set(fd, 1) < 0)
+			if (group_select(g, 1) < 0)
 				return fail(p, g, "selector");
-			g->active = 1;
 		}
 	}
 	return 0;
@@ -394,11 +392,8 @@ int sockets_plan(
 void sockets_go(const struct socket_plan *plan)
 {
 	for (size_t i = 0; i < plan->need_count; i++) {
-		struct socket_group *g = plan->needs[i].group;
-
 		/* it worked when the group was born, and nothing that could fail has changed */
-		if (selector_set(g->fd[0], plan->needs[i].workers) == 0)
-			g->active = plan->needs[i].workers;
+		(void)group_select(plan->needs[i].group, plan->needs[i].workers);
 	}
 }
 

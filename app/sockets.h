@@ -2,11 +2,10 @@
  * The listening sockets: opened by the supervisor, kept over generations by address, inherited by
  * the roles.
  *
- * A group is all sockets of one protocol and address. A selector in the kernel sends a packet or
- * connection to one of the first `active` of them, by the CPU it arrived on; the others are
- * parked: open, and given nothing. So a generation that needs more sockets can open them while
- * the old one serves, and one that needs fewer parks them again: closing one would lose what is
- * queued in it.
+ * A group is all sockets of one protocol and address. A selector in the kernel (selector.h) sends a
+ * packet or connection to one of the first `active` of them, by its flow; the others are parked: open,
+ * and given nothing. So a generation that needs more sockets can open them while the old one serves,
+ * and one that needs fewer parks them again: closing one would lose what is queued in it.
  */
 #ifndef APP_SOCKETS_H
 #define APP_SOCKETS_H
@@ -25,7 +24,7 @@ struct socket_group {
 	struct hostport address;
 	int fd[CONF_WORKERS_MAX];
 	unsigned count;  /* open */
-	unsigned active; /* the selector's modulus, <= count */
+	unsigned active; /* of them the selector chooses from, <= count */
 	unsigned users;  /* plans that need the group */
 };
 

@@ -346,7 +346,8 @@ const struct schema_key schema_keys[] = {
 	{"workers", VALUE(conf, workers), .type = TYPE_WORKERS, .fallback = "auto", .min = 1,
 		.max = CONF_WORKERS_MAX,
 		.help = "Worker threads for each address. `auto`: one for each CPU the program "
-			"may use."},
+			"may use. A hash of a client's address and port names the worker that "
+			"serves it."},
 	{"state", VALUE(conf, state), .type = TYPE_PATH, .min = 1, .max = CONF_PATH_MAX,
 		.computed = "none: nothing outlives the program",
 		.help = "Folder for overrides, verdicts and the last good copies of zones."},

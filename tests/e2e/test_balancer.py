@@ -1,5 +1,5 @@
 """The TCP balancer."""
-import hashlib, os, socket, struct, threading, time
+import hashlib, os, pathlib, socket, struct, threading, time
 import pytest
 from lab import TcpLoad, conf, four_proxies, http_get, recv_all, recv_until, serve, wait, ZONE
 
@@ -187,3 +187,33 @@ def test_a_dead_client_frees_its_connection(lab):
     c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     c.close()
     wait("none", lambda: server.status()["pools"][0]["endpoints"][0]["load"] == 0)
+
+
+def sockets_of_each_worker(pid):
+    """How many sockets each epoll set of the process watches, largest first; a worker's connections are one set."""
+    found = []
+    for info in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            found.append(info.read_text().count("tfd:"))
+        except OSError:
+            continue
+    return sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4])
+def test_connections_spread_over_all_workers_whatever_cpu_they_arrive_on(lab, workers):
+    server, _ = start(lab, workers=workers)
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})  # this thread's packets arrive where they are sent
+    try:
+        held = [front(lab) for _ in range(40 * workers)]
+    finally:
+        os.sched_setaffinity(0, cpus)
+    for c in held:
+        c.sendall(b"x")
+        assert c.recv(1) == b"x"
+    counts = sockets_of_each_worker(server.role("balancer"))[:workers]
+    assert sum(counts) == 2 * len(held)
+    assert min(counts) >= 2 * 10, counts  # 40 expected: fewer than 10 once in 10^7 runs
+    for c in held:
+        c.close()

@@ -173,9 +173,13 @@ static void sockets_beyond_the_selector_get_nothing(void **state)
 		assert_int_equal(count_packets(g->fd[i]), 0);
 	sockets_go(&after);
 	send_packets(port);
-	for (int i = 0; i < 4; i++)
-		all += count_packets(g->fd[i]);
-	assert_int_equal(all, PACKETS); /* which one it is depends on the CPU: none is lost */
+	for (int i = 0; i < 4; i++) {
+		int count = count_packets(g->fd[i]);
+
+		assert_true(count > 0); /* (3/4)^PACKETS: never by chance */
+		all += count;
+	}
+	assert_int_equal(all, PACKETS);
 	/* and back again: parked, not closed */
 	sockets_go(&before);
 	send_packets(port);
