@@ -23,7 +23,7 @@ def wait(what, condition, seconds=PATIENCE, every=0.02):
             value = condition()
             if value:
                 return value
-        except (OSError, subprocess.SubprocessError, dns.exception.DNSException, json.JSONDecodeError, KeyError) as e:
+        except (OSError, subprocess.SubprocessError, dns.exception.DNSException, json.JSONDecodeError, LookupError) as e:
             last = e
         time.sleep(every)
     raise AssertionError(f"waited {seconds} s for {what}" + (f"; last: {last!r}" if last else ""))

@@ -60,7 +60,7 @@ def test_sighup_reloads(lab):
     server, _ = serve(lab)
     server.process.send_signal(signal.SIGHUP)
     wait("generation 2", lambda: generation(server) == 2)
-    assert server.events(event="reload")
+    wait("the event", lambda: server.events(event="reload"))
 
 
 def test_a_bad_configuration_changes_nothing_and_says_why(lab):
@@ -74,7 +74,7 @@ def test_a_bad_configuration_changes_nothing_and_says_why(lab):
     assert f"waymark.yaml:{line}:" in p.stderr + p.stdout and "weighted" in p.stderr + p.stdout
     assert f"waymark.yaml:{line + 2}:" in p.stderr + p.stdout  # all errors in one run
     assert children(server.process.pid) == pids and generation(server) == 1
-    assert server.events(event="reload")[-1]["level"] == "error"
+    wait("the event", lambda: server.events(event="reload")[-1]["level"] == "error")
     # a port in use: nothing half started
     import socket
     with socket.create_server((lab.ip(1), 8001)):
