@@ -283,7 +283,7 @@ static int view_unknown(struct world *w, struct err *e)
 	if (slots == NULL)
 		(void)err_set(e, "out of memory for the endpoints");
 	else
-		rc = generation_build(w->conf, 1, slots, &b, NULL, &g, e);
+		rc = generation_build(w->conf, 1, slots, &g, e);
 	if (rc == 0)
 		view_build(w->view, g, &b, clock_mono_ms(), 0);
 	if (slots != NULL) {

@@ -65,7 +65,6 @@ static void control_give_back(struct supervisor *s, struct crew *c)
 /* All that can fail, each on its own, so that one run shows all errors. */
 static int crew_open(struct supervisor *s, struct crew *c, struct report *report)
 {
-	const struct generation *previous = s->serving != NULL ? s->serving->generation : NULL;
 	size_t errors = report->errors;
 	struct err e;
 
@@ -84,8 +83,8 @@ static int crew_open(struct supervisor *s, struct crew *c, struct report *report
 	/* last: it replaces a stale file, which only a start that will succeed may do */
 	if (report->errors == errors)
 		(void)control_take(s, c, report);
-	if (report->errors == errors && generation_build(c->conf, c->number, s->slots, &s->board,
-						previous, &c->generation, &e) < 0)
+	if (report->errors == errors &&
+		generation_build(c->conf, c->number, s->slots, &c->generation, &e) < 0)
 		report_err(report, &e);
 	return report->errors == errors ? 0 : -1;
 }

@@ -4,9 +4,13 @@
  *     1  read the configuration                    an error: refused, nothing has changed
  *     2  open what is new (crew_new), parked       likewise
  *     3  start all four, wait for READY            one fails, or 5 min: all four are killed, refused
- *     4  new dns and balancer GO; selectors point at their sockets; old ones STOP
- *     5  old health STOP; when it has ended, new health GO
+ *     4  old health STOP; when it has ended, new health GO
+ *     5  new dns and balancer GO; selectors point at their sockets; old ones STOP
  *     6  `reload` is answered; old control STOP; when it has ended, new control GO
+ *
+ * New probes start with what was known of their targets. Step 5 does not wait for step 4, unless
+ * there are probes of addresses that nobody has tested yet: then the old dns and balancer serve on
+ * until the first verdicts have come, for min(timeout of the check, FIRST_VERDICTS_MS) at most.
  *
  * From step 4 on nothing is a sequence any more. Rules say what each process may do, from what is
  * there now: a new role serves when it is ready and (health, control) no other of its kind is
@@ -103,7 +107,7 @@ static void reload_finish(struct supervisor *s, bool refused)
 	journal_event(&s->journal, &e, false);
 	report_free(&s->report);
 	s->folders_after_ms = refused ? clock_mono_ms() + FOLDERS_RETRY_MS : 0;
-	s->reload.started_ms = s->reload.switched_ms = 0;
+	s->reload.started_ms = s->reload.switched_ms = s->reload.settle_ms = 0;
 	notify_send("READY=1");
 }
 
@@ -132,7 +136,7 @@ static void reload_begin(struct supervisor *s)
 	s->reload.asked += s->reload.asked_next;
 	s->reload.asked_next = 0;
 	s->reload.started_ms = clock_mono_ms();
-	s->reload.switched_ms = 0;
+	s->reload.switched_ms = s->reload.settle_ms = 0;
 	notify_reloading(clock_mono_ns() / 1000);
 	if (!s->reload.keep_conf && conf_load(s->conf_file, &conf, &s->report) < 0) {
 		reload_finish(s, true);
@@ -190,7 +194,16 @@ static void next_refuse(struct supervisor *s)
 		s->failed = true;
 }
 
-/* ---- step 4 ---- */
+/* ---- after step 3 ---- */
+
+/* New probes start with what the old ones know at this moment. */
+static void inherit_verdicts(struct supervisor *s, struct crew *c)
+{
+	for (size_t i = 0; i < s->crew_count; i++) {
+		if (c->previous != 0 && s->crews[i]->number == c->previous)
+			generation_inherit(c->generation, s->crews[i]->generation, &s->board);
+	}
+}
 
 /* Old crews beyond OLD_CREWS_MAX end now, the oldest first. */
 static void close_oldest(struct supervisor *s)
@@ -212,6 +225,7 @@ static void next_promote(struct supervisor *s)
 {
 	struct crew *c = s->next;
 
+	c->previous = s->serving != NULL ? s->serving->number : 0;
 	s->serving = c;
 	s->next = NULL;
 	s->journal.generation = c->number;
@@ -219,9 +233,7 @@ static void next_promote(struct supervisor *s)
 	s->reload.switched_ms = clock_mono_ms();
 	atomic_store(&s->board.supervisor->generation, c->number);
 	atomic_store(&s->board.supervisor->reloaded_ms, s->reload.switched_ms);
-	process_go(s, c, ROLE_DNS);
-	process_go(s, c, ROLE_BALANCER);
-	sockets_go(&c->sockets);
+	inherit_verdicts(s, c);
 	close_oldest(s);
 }
 
@@ -242,16 +254,70 @@ static void next_step(struct supervisor *s)
 
 /* ---- the rules ---- */
 
-static void serving_rules(struct supervisor *s)
+/* Does a dns or balancer of an older generation still serve? */
+static bool serves_elsewhere(const struct supervisor *s, const struct crew *c, enum role r)
+{
+	for (size_t i = 0; i < s->crew_count; i++) {
+		if (s->crews[i] != c && s->crews[i]->process[r].state == ROLE_SERVING)
+			return true;
+	}
+	return false;
+}
+
+/* How long a new probe's first verdict is waited for, once its health has begun. */
+static uint64_t first_verdict_ms(const struct probe *p)
+{
+	return p->check->timeout_ms < FIRST_VERDICTS_MS ? p->check->timeout_ms : FIRST_VERDICTS_MS;
+}
+
+/* Is there a new probe whose first verdict can still come in time? */
+static bool verdicts_are_due(const struct supervisor *s, const struct crew *c, uint64_t now_ms)
+{
+	/* until health begins: as long as the old one may take to end, and not for ever */
+	uint64_t begin_ms =
+		c->probes_ms != 0 ? c->probes_ms : s->reload.switched_ms + STOP_MS + STOP_GRACE_MS;
+
+	for (size_t i = 0; i < c->generation->probe_count; i++) {
+		const struct probe *p = &c->generation->probes[i];
+		uint64_t word;
+
+		if (!p->is_new || now_ms >= begin_ms + first_verdict_ms(p))
+			continue;
+		word = atomic_load_explicit(
+			&s->board.health->probe[p->slot].word, memory_order_acquire);
+		if (verdict_of_word(word) == VERDICT_UNKNOWN)
+			return true;
+	}
+	return false;
+}
+
+/* A role of the serving generation is ready: may it serve? */
+static bool may_go(struct supervisor *s, const struct crew *c, enum role r, uint64_t now_ms)
+{
+	if (r == ROLE_HEALTH || r == ROLE_CONTROL)
+		return !alive_elsewhere(s, c, r);
+	if (!serves_elsewhere(s, c, r) || !verdicts_are_due(s, c, now_ms))
+		return true;
+	s->look_ms = now_ms + VERDICTS_LOOK_MS;
+	return false;
+}
+
+static void serving_rules(struct supervisor *s, uint64_t now_ms)
 {
 	struct crew *c = s->serving;
 
+	s->look_ms = 0;
 	for (int r = ROLE_DNS; r < ROLE_COUNT; r++) {
-		bool alone =
-			r == ROLE_DNS || r == ROLE_BALANCER || !alive_elsewhere(s, c, (enum role)r);
-
-		if (c->process[r].state == ROLE_READY && alone)
-			process_go(s, c, (enum role)r);
+		if (c->process[r].state != ROLE_READY || !may_go(s, c, (enum role)r, now_ms))
+			continue;
+		if (r == ROLE_DNS && s->reload.settle_ms == 0)
+			s->reload.settle_ms = now_ms + SETTLE_MS;
+		if (r == ROLE_HEALTH && c->probes_ms == 0) {
+			inherit_verdicts(s, c); /* the old health's last word */
+			c->probes_ms = now_ms;
+		}
+		process_go(s, c, (enum role)r);
+		sockets_go(&c->sockets, (enum role)r);
 	}
 }
 
@@ -346,7 +412,7 @@ static void old_rules(struct supervisor *s, struct crew *c, uint64_t now_ms)
 static void reload_check(struct supervisor *s, uint64_t now_ms)
 {
 	const struct crew *c = s->serving;
-	bool done = !dns_lingers(s) || now_ms - s->reload.switched_ms >= SETTLE_MS;
+	bool done = !dns_lingers(s) || now_ms >= s->reload.settle_ms;
 
 	if (s->reload.switched_ms == 0)
 		return;
@@ -363,7 +429,7 @@ void generations_step(struct supervisor *s)
 	if (s->next != NULL)
 		next_step(s);
 	if (s->serving != NULL) {
-		serving_rules(s);
+		serving_rules(s, now_ms);
 		reload_check(s, now_ms);
 	}
 	for (size_t i = 0; i < s->crew_count; i++) {

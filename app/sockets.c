@@ -389,11 +389,15 @@ int sockets_plan(
 	return -1;
 }
 
-void sockets_go(const struct socket_plan *plan)
+void sockets_go(const struct socket_plan *plan, enum role r)
 {
 	for (size_t i = 0; i < plan->need_count; i++) {
+		struct socket_group *g = plan->needs[i].group;
+
+		if (g == NULL || plan->needs[i].role != r)
+			continue;
 		/* it worked when the group was born, and nothing that could fail has changed */
-		(void)group_select(plan->needs[i].group, plan->needs[i].workers);
+		(void)group_select(g, plan->needs[i].workers);
 	}
 }
 

@@ -56,8 +56,8 @@ struct socket_plan {
  */
 int sockets_plan(
 	struct sockets *s, const struct conf *c, struct socket_plan *plan, struct report *report);
-/* Point the selectors at the plan's sockets: from now on they are served. */
-void sockets_go(const struct socket_plan *plan);
+/* Point the selectors at the sockets of role `r`: from now on they are served. */
+void sockets_go(const struct socket_plan *plan, enum role r);
 /* The plan's role `r` no longer reads its sockets: groups nobody else needs are closed. */
 void sockets_release_role(struct sockets *s, struct socket_plan *plan, enum role r);
 /* The same for all of them, and the end of the plan. */

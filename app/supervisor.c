@@ -207,9 +207,9 @@ static int wait_ms(const struct supervisor *s, uint64_t now_ms)
 {
 	uint64_t due_ms = s->tick_ms;
 
-	if (s->reload.switched_ms > 0 && now_ms < s->reload.switched_ms + SETTLE_MS)
-		sooner(&due_ms, s->reload.switched_ms + SETTLE_MS);
-
+	if (now_ms < s->reload.settle_ms)
+		sooner(&due_ms, s->reload.settle_ms);
+	sooner(&due_ms, s->look_ms);
 	for (size_t i = 0; i < s->crew_count; i++) {
 		const struct crew *c = s->crews[i];
 

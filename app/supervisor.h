@@ -34,6 +34,8 @@
 #define RELEASE_MS        500u   /* from STOP until an old balancer's listeners are given back */
 #define SETTLE_MS         1000u  /* `reload` waits so long for an old dns to stop receiving */
 #define STOP_ALL_MS       10000u /* whatever happens, the supervisor ends within this */
+#define FIRST_VERDICTS_MS 5000u  /* an old dns and balancer serve on for a new probe's first one */
+#define VERDICTS_LOOK_MS  20u    /* how often the supervisor looks whether they have come */
 #define TICK_MS           1000u
 #define FOLDERS_RETRY_MS  30000u /* after a refused reload, before a replaced folder asks for one */
 #define REASON_MAX        256u   /* octets with the NUL, as much as an event has */
@@ -65,6 +67,7 @@ struct process {
 
 struct crew {
 	uint32_t number;
+	uint32_t previous; /* number of the crew that served before it; 0 = none, or not promoted */
 	struct conf *conf; /* shared with crews of the same configuration */
 	struct accounts accounts;
 	struct generation *generation;
@@ -73,6 +76,7 @@ struct crew {
 	struct folders folders;
 	struct control_socket *control; /* shared likewise */
 	int wake;
+	uint64_t probes_ms;  /* when its health was told to go for the first time; 0 = not yet */
 	uint64_t release_ms; /* when the balancer's listeners are given back; 0 = not yet due */
 	bool released;       /* they are */
 	bool dns_released;   /* its dns is told to stop and has closed its listening sockets */
@@ -93,7 +97,8 @@ struct reload {
 	unsigned asked_next;  /* LINK_RELOADs that wait for the one that is wanted */
 	unsigned asked;       /* LINK_RELOADs that wait for the current one */
 	uint64_t started_ms;  /* of the current one; 0 = none */
-	uint64_t switched_ms; /* the new crew serves since then; 0 = it does not yet */
+	uint64_t switched_ms; /* the new crew is the serving one since then; 0 = not yet */
+	uint64_t settle_ms; /* an old dns is waited for no longer; 0 = the new one did not go yet */
 };
 
 struct supervisor {
@@ -116,6 +121,7 @@ struct supervisor {
 	bool stopping;
 	int signals;               /* signalfd */
 	uint64_t tick_ms;          /* when the next tick is due */
+	uint64_t look_ms;          /* first verdicts are waited for: look then; 0 = they are not */
 	uint64_t folders_after_ms; /* a reload was refused: look for replaced folders only then */
 };
 

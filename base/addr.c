@@ -154,6 +154,13 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+int addr_compare(const struct addr *a, const struct addr *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
 size_t addr_size(const struct addr *a)
 {
 	return a->family == FAMILY_IPV4 ? 4 : a->family == FAMILY_IPV6 ? 16 : 0;

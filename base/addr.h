@@ -47,6 +47,8 @@ const char *prefix_format(const struct prefix *p, char *out);
 const char *hostport_format(const struct hostport *h, char *out);
 
 bool addr_equal(const struct addr *a, const struct addr *b);
+/* Below, above or equal to 0: by family, then by octets. */
+int addr_compare(const struct addr *a, const struct addr *b);
 /* Octets of the family: 4, 16 or 0. */
 size_t addr_size(const struct addr *a);
 /* 32, 128 or 0. */

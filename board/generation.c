@@ -4,8 +4,8 @@
  *     http 192.0.2.11:8080 /healthz host= expect=200-299 @5000/2000/2/3/10
  *     └─ what is tested ─────────────────────────────┘  └ interval, timeout, fall, rise, jitter
  *
- * What is tested comes first, so that a probe whose timing alone was changed finds its
- * predecessor by prefix and starts with its verdict instead of `unknown`, which usually serves.
+ * A probe with another key is another probe; board/inherit.c finds the old one whose verdict it
+ * starts with.
  */
 #include "board/generation.h"
 
@@ -53,75 +53,11 @@ void probe_key(const struct conf_check *c, const struct hostport *target, char *
 		c->timeout_ms, c->fall, c->rise, c->jitter_percent);
 }
 
-/* ---- verdicts of predecessors ---- */
-
-struct predecessor {
-	const char *key;
-	uint32_t slot;
-};
-
-struct predecessors {
-	struct predecessor *at; /* sorted by key */
-	size_t count;
-};
-
-static int predecessor_compare(const void *a, const void *b)
-{
-	return strcmp(((const struct predecessor *)a)->key, ((const struct predecessor *)b)->key);
-}
-
-static int predecessors_collect(
-	struct predecessors *p, const struct board *b, const struct generation *g)
-{
-	if (g == NULL || g->probe_count == 0)
-		return 0;
-	p->at = calloc(g->probe_count, sizeof *p->at);
-	if (p->at == NULL)
-		return -1;
-	for (p->count = 0; p->count < g->probe_count; p->count++) {
-		uint32_t slot = g->probes[p->count].slot;
-
-		p->at[p->count] = (struct predecessor){b->supervisor->probe[slot].key, slot};
-	}
-	qsort(p->at, p->count, sizeof *p->at, predecessor_compare);
-	return 0;
-}
-
-static void probe_inherit(struct board *b, const struct predecessors *p, const struct probe *probe)
-{
-	size_t low = 0, high = p->count, length;
-	char tested[TESTED_MAX + 2];
-	struct board_probe cell;
-
-	tested_text(probe->check, &probe->target, tested);
-	length = strlen(tested);
-	memcpy(tested + length, " @", 3);
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(p->at[middle].key, tested) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == p->count || strncmp(p->at[low].key, tested, length + 2) != 0)
-		return;
-	(void)board_read_probe(b, p->at[low].slot, &cell);
-	/* no streak is carried over: it was counted against other thresholds */
-	atomic_init(&cell.word, VERDICT_WORD(verdict_of_word(atomic_load_explicit(
-						     &cell.word, memory_order_relaxed)),
-					0));
-	cell.successes = cell.failures = 0;
-	board_write_probe(b, probe->slot, &cell);
-}
-
 /* ---- building ---- */
 
 struct builder {
 	struct generation *g;
 	struct slots *slots;
-	struct board *board;
-	struct predecessors predecessors;
 	uint32_t *probe_of_slot;     /* [BOARD_PROBES_MAX]: index in g->probes + 1; 0 = not in it */
 	size_t endpoints, listeners; /* slots taken so far */
 };
@@ -161,8 +97,6 @@ static int take_probe(struct builder *b, const struct conf_check *check, const s
 		p->slot = slot;
 		*index = (uint32_t)g->probe_count++;
 		b->probe_of_slot[slot] = (uint32_t)g->probe_count;
-		if (fresh)
-			probe_inherit(b->board, &b->predecessors, p);
 	}
 	g->probes[*index].user_count++;
 	return 0;
@@ -209,6 +143,26 @@ static void list_users(struct generation *g)
 	}
 }
 
+static int compare_addresses(const void *a, const void *b)
+{
+	const struct probe *x = *(const struct probe *const *)a;
+	const struct probe *y = *(const struct probe *const *)b;
+	int order = addr_compare(&x->target.addr, &y->target.addr);
+
+	if (order != 0)
+		return order;
+	return (x > y) - (x < y);
+}
+
+static void sort_by_address(struct generation *g)
+{
+	for (size_t i = 0; i < g->probe_count; i++)
+		g->by_address[i] = &g->probes[i];
+	if (g->probe_count > 0)
+		qsort(g->by_address, g->probe_count, sizeof(const struct probe *),
+			compare_addresses);
+}
+
 static int take_listener(struct builder *b, size_t index, struct err *e)
 {
 	const char *name = b->g->conf->balancers[index].name;
@@ -233,6 +187,7 @@ static int builder_take_all(struct builder *b, struct err *e)
 			return -1;
 	}
 	list_users(b->g);
+	sort_by_address(b->g);
 	return 0;
 }
 
@@ -251,6 +206,7 @@ static void generation_drop(
 	free(g->endpoint_probe);
 	free(g->probes);
 	free(g->probe_users);
+	free(g->by_address);
 	free(g->listener_slot);
 	free(g);
 }
@@ -270,21 +226,21 @@ static int builder_allocate(struct builder *b, const struct conf *c)
 	g->endpoint_probe = calloc(endpoints, sizeof *g->endpoint_probe);
 	g->probes = calloc(2 * endpoints, sizeof *g->probes);
 	g->probe_users = calloc(2 * endpoints, sizeof *g->probe_users);
+	g->by_address = calloc(2 * endpoints, sizeof(const struct probe *));
 	g->listener_slot = calloc(c->balancer_count + 1, sizeof *g->listener_slot);
 	if (g->endpoint_slot == NULL || g->endpoint_probe == NULL || g->probes == NULL ||
-		g->probe_users == NULL || g->listener_slot == NULL)
+		g->probe_users == NULL || g->by_address == NULL || g->listener_slot == NULL)
 		return -1;
 	return 0;
 }
 
-int generation_build(const struct conf *conf, uint32_t number, struct slots *slots, struct board *b,
-	const struct generation *previous, struct generation **out, struct err *e)
+int generation_build(const struct conf *conf, uint32_t number, struct slots *slots,
+	struct generation **out, struct err *e)
 {
-	struct builder builder = {.slots = slots, .board = b};
+	struct builder builder = {.slots = slots};
 	int rc = -1;
 
-	if (builder_allocate(&builder, conf) < 0 ||
-		predecessors_collect(&builder.predecessors, b, previous) < 0) {
+	if (builder_allocate(&builder, conf) < 0) {
 		err_set(e, "out of memory for a generation of %zu endpoints", conf->endpoint_count);
 		goto out;
 	}
@@ -296,7 +252,6 @@ int generation_build(const struct conf *conf, uint32_t number, struct slots *slo
 	rc = 0;
 out:
 	generation_drop(builder.g, slots, builder.endpoints, builder.listeners);
-	free(builder.predecessors.at);
 	free(builder.probe_of_slot);
 	return rc;
 }

@@ -2,7 +2,7 @@
  * A generation: one configuration compiled to board slots, and what a role is given when it starts.
  *
  * The supervisor builds it before it forks the roles, so they inherit it as plain memory. It never
- * changes afterwards; a reload makes another.
+ * changes afterwards (but for the supervisor's own mark `is_new`); a reload makes another.
  */
 #ifndef BOARD_GENERATION_H
 #define BOARD_GENERATION_H
@@ -20,6 +20,7 @@ struct probe {
 	const struct conf_check *check; /* of the first user; equal for all in what it tests */
 	struct hostport target;
 	uint32_t first_user, user_count; /* in generation->probe_users */
+	bool is_new; /* generation_inherit() found no old probe at this address; supervisor only */
 };
 
 struct probe_user {
@@ -36,16 +37,21 @@ struct generation {
 	struct probe *probes;
 	size_t probe_count;
 	struct probe_user *probe_users;
-	uint32_t *listener_slot; /* [conf->balancer_count] → board slot */
+	const struct probe **by_address; /* [probe_count], sorted by target.addr */
+	uint32_t *listener_slot;         /* [conf->balancer_count] → board slot */
 };
 
+/* Compile `conf`, which must outlive the result, and take its slots. -1 when the board is full or
+ * memory is short; nothing is taken then. */
+int generation_build(const struct conf *conf, uint32_t number, struct slots *slots,
+	struct generation **out, struct err *e);
 /*
- * Compile `conf`, which must outlive the result, and take its slots. A probe that is new only in
- * its timing or thresholds starts with the verdict that `previous` (may be NULL) has for the same
- * test of the same target. -1 when the board is full or memory is short; nothing is taken then.
+ * Give every probe that `old` does not have the verdict of the nearest one that it has, at the same
+ * address; mark as new what finds none (board/inherit.c). The supervisor calls it while no health
+ * of `g` has begun, so that it is the only writer of those cells; again, to take the last word of
+ * the health of `old`.
  */
-int generation_build(const struct conf *conf, uint32_t number, struct slots *slots, struct board *b,
-	const struct generation *previous, struct generation **out, struct err *e);
+void generation_inherit(struct generation *g, const struct generation *old, struct board *b);
 /* The key of a probe: everything that decides its verdict; BOARD_KEY_MAX octets. Its first part
  * says what is tested, up to " @". */
 void probe_key(const struct conf_check *c, const struct hostport *target, char *out);

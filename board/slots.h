@@ -5,7 +5,8 @@
  * A slot is found again by its key, so that what others wrote at its index goes on over a reload.
  * It counts the generations that use it and is free when none does. The cells at the index of a
  * free slot (override, verdict, load) belong to the supervisor, which clears them when it gives
- * the slot to another key; from then on they belong to the role that writes them. A role of a
+ * the slot to another key; from then on they belong to the role that writes them (a probe's from the
+ * moment its generation's first health begins: until then board/inherit.c writes it). A role of a
  * generation that is gone cannot write any more: a generation drops its slots after its last
  * process has ended. So there is one writer at any time, and nobody ever inherits a stranger's
  * override or verdict.

@@ -157,7 +157,7 @@ static struct world *build(void)
 	CHECK(board_create_private(&board, &e) == 0);
 	slots = slots_new(&board);
 	CHECK(slots != NULL);
-	CHECK(generation_build(w->conf, 1, slots, &board, NULL, &g, &e) == 0);
+	CHECK(generation_build(w->conf, 1, slots, &g, &e) == 0);
 	w->view = view_new(w->conf);
 	CHECK(w->view != NULL);
 	view_build(w->view, g, &board, 1000, 0);

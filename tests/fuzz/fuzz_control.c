@@ -46,7 +46,7 @@ static const struct world *world(void)
 	if (conf_parse("waymark.yaml", yaml, sizeof yaml - 1, &w.conf, &report) < 0 ||
 		board_create_private(&w.board, NULL) < 0 ||
 		(w.slots = slots_new(&w.board)) == NULL ||
-		generation_build(w.conf, 1, w.slots, &w.board, NULL, &w.generation, NULL) < 0 ||
+		generation_build(w.conf, 1, w.slots, &w.generation, NULL) < 0 ||
 		(w.view = view_new(w.conf)) == NULL)
 		abort();
 	report_free(&report);

@@ -64,8 +64,7 @@ static inline void stage_open_with(struct stage *s, const char *yaml)
 	assert_int_equal(board_create_private(&s->board, &e), 0);
 	s->slots = slots_new(&s->board);
 	assert_non_null(s->slots);
-	assert_int_equal(
-		generation_build(s->conf, 1, s->slots, &s->board, NULL, &s->generation, &e), 0);
+	assert_int_equal(generation_build(s->conf, 1, s->slots, &s->generation, &e), 0);
 	atomic_store(&s->board.supervisor->generation, 1);
 }
 

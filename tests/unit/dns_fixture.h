@@ -76,8 +76,7 @@ static inline void world_conf(struct world *w, const char *yaml)
 	assert_int_equal(geo_load(w->conf, none, &w->geo, loaded, &e), 0);
 	assert_int_equal(board_create_private(&w->board, &e), 0);
 	w->slots = slots_new(&w->board);
-	assert_int_equal(
-		generation_build(w->conf, 1, w->slots, &w->board, NULL, &w->generation, &e), 0);
+	assert_int_equal(generation_build(w->conf, 1, w->slots, &w->generation, &e), 0);
 	w->view = view_new(w->conf);
 	assert_non_null(w->view);
 	view_build(w->view, w->generation, &w->board, 1000, 0);

@@ -53,9 +53,7 @@ static inline void lab_open(struct lab *lab)
 	report_free(&report);
 	assert_int_equal(board_create_private(&lab->board, &e), 0);
 	lab->slots = slots_new(&lab->board);
-	assert_int_equal(
-		generation_build(lab->conf, 1, lab->slots, &lab->board, NULL, &lab->generation, &e),
-		0);
+	assert_int_equal(generation_build(lab->conf, 1, lab->slots, &lab->generation, &e), 0);
 	lab->start = (struct role_start){.role = ROLE_DNS,
 		.generation = lab->generation,
 		.board = &lab->board,

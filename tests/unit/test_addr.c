@@ -152,9 +152,29 @@ static void special_addresses_are_not_global(void **state)
 	assert_int_equal(addr_special_block(10000, &block), -1);
 }
 
+static void addresses_have_an_order(void **state)
+{
+	static const char *const sorted[] = {
+		"10.0.0.1", "10.0.0.2", "200.0.0.1", "::1", "2001:db8::"};
+	struct addr a, b;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		for (int j = 0; j < 5; j++) {
+			int order;
+
+			assert_int_equal(addr_parse(sorted[i], &a), 0);
+			assert_int_equal(addr_parse(sorted[j], &b), 0);
+			order = addr_compare(&a, &b);
+			assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_have_an_order),
 		cmocka_unit_test(addresses_parse_and_print),
 		cmocka_unit_test(prefixes_parse_and_print),
 		cmocka_unit_test(hostports_parse_and_print),

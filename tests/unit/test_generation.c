@@ -39,8 +39,10 @@ static struct generation *build(
 	struct generation *g = NULL;
 	struct err e;
 
-	assert_int_equal(generation_build(c, number, r->slots, &r->board, previous, &g, &e), 0);
+	assert_int_equal(generation_build(c, number, r->slots, &g, &e), 0);
 	assert_int_equal(g->number, number);
+	if (previous != NULL)
+		generation_inherit(g, previous, &r->board);
 	return g;
 }
 
@@ -133,13 +135,62 @@ static void overrides_follow_the_name_and_verdicts_the_probe(void **state)
 	conf_free(after);
 }
 
-static void a_probe_with_new_timing_starts_with_the_old_verdict(void **state)
+/* ---- what a new probe starts with ---- */
+
+static struct board_probe probe_of(struct room *r, const struct generation *g, size_t endpoint)
+{
+	return read_probe(r, g, g->endpoint_probe[endpoint][0]);
+}
+
+static enum verdict verdict_in(struct board_probe p)
+{
+	return verdict_of_word(atomic_load(&p.word));
+}
+
+static void a_probe_with_new_timing_goes_on_with_verdict_and_streak(void **state)
 {
 	struct conf *before = conf_good(
 		CHECKS "pools:\n" POOL("web", "check: home, ", "a: {address: 192.0.2.1}"));
 	struct conf *slower = conf_good(
 		CHECKS "pools:\n" POOL("web", "check: slow, ", "a: {address: 192.0.2.1}"));
-	struct conf *other =
+	struct generation *g1, *g2;
+	struct board_probe p;
+	struct room r;
+
+	(void)state;
+	room_open(&r);
+	g1 = build(&r, before, 1, NULL);
+	assert_false(g1->probes[0].is_new); /* nobody serves on for it */
+	set_verdict(&r, g1, 0, VERDICT_DOWN);
+	g2 = build(&r, slower, 2, g1);
+	assert_int_not_equal(g2->probes[0].slot, g1->probes[0].slot);
+	assert_false(g2->probes[0].is_new);
+	p = read_probe(&r, g2, 0);
+	assert_int_equal(atomic_load(&p.word), VERDICT_WORD(VERDICT_DOWN, 999));
+	assert_int_equal(p.failures, 2);
+	assert_int_equal(p.checked_ms, 12);
+	assert_string_equal(p.reason, "refused");
+	/* the last word of the old health counts */
+	set_verdict(&r, g1, 0, VERDICT_UP);
+	generation_inherit(g2, g1, &r.board);
+	assert_int_equal(verdict_in(read_probe(&r, g2, 0)), VERDICT_UP);
+	generation_free(g1, r.slots);
+	generation_free(g2, r.slots);
+	generation_free(NULL, r.slots);
+	room_close(&r);
+	conf_free(before);
+	conf_free(slower);
+}
+
+static void a_new_test_of_an_old_address_inherits_the_verdict_alone(void **state)
+{
+	struct conf *before = conf_good(
+		CHECKS "pools:\n" POOL("web", "check: home, ", "a: {address: 192.0.2.1}"));
+	struct conf *after =
+		conf_good(CHECKS "  path: {http: {path: /new, port: 8080}, interval: 5s, timeout: "
+				 "2s}\npools:\n" POOL("web", "check: path, ",
+					 "a: {address: 192.0.2.1}, b: {address: 192.0.2.9}"));
+	struct conf *then =
 		conf_good(CHECKS "pools:\n" POOL("web", "check: tcp, ", "a: {address: 192.0.2.1}"));
 	struct generation *g1, *g2, *g3;
 	struct board_probe p;
@@ -149,24 +200,150 @@ static void a_probe_with_new_timing_starts_with_the_old_verdict(void **state)
 	room_open(&r);
 	g1 = build(&r, before, 1, NULL);
 	set_verdict(&r, g1, 0, VERDICT_DOWN);
-	g2 = build(&r, slower, 2, g1);
-	assert_int_not_equal(g2->probes[0].slot, g1->probes[0].slot);
-	p = read_probe(&r, g2, 0);
+	g2 = build(&r, after, 2, g1);
+	p = probe_of(&r, g2, 0);
 	assert_int_equal(atomic_load(&p.word), VERDICT_WORD(VERDICT_DOWN, 0));
-	assert_int_equal(p.failures, 0); /* counted against another threshold */
-	assert_string_equal(p.reason, "refused");
-	/* another kind of test says nothing about this one */
-	g3 = build(&r, other, 3, g2);
-	p = read_probe(&r, g3, 0);
-	assert_int_equal(verdict_of_word(atomic_load(&p.word)), VERDICT_UNKNOWN);
+	assert_int_equal(p.failures, 0);
+	assert_int_equal(p.since_ms, 11);
+	assert_int_equal(p.checked_ms, 0); /* it has not been tried: it is, at once */
+	assert_string_equal(p.reason, "inherited: refused");
+	/* an address that nobody has tested */
+	assert_int_equal(verdict_in(probe_of(&r, g2, 1)), VERDICT_UNKNOWN);
+	assert_false(g2->probes[g2->endpoint_probe[0][0]].is_new);
+	assert_true(g2->probes[g2->endpoint_probe[1][0]].is_new);
+	/* two reloads without an outcome in between */
+	g3 = build(&r, then, 3, g2);
+	p = probe_of(&r, g3, 0);
+	assert_int_equal(verdict_in(p), VERDICT_DOWN);
+	assert_string_equal(p.reason, "inherited: refused");
 	generation_free(g1, r.slots);
 	generation_free(g2, r.slots);
 	generation_free(g3, r.slots);
-	generation_free(NULL, r.slots);
 	room_close(&r);
 	conf_free(before);
-	conf_free(slower);
-	conf_free(other);
+	conf_free(after);
+	conf_free(then);
+}
+
+/* One machine, tested in many ways: 0 /a :8080, 1 /b :8080, 2 tcp :8080, 3 tcp :9000. */
+#define WAYS                                                                                       \
+	"checks:\n"                                                                                \
+	"  a: {http: {path: /a, port: 8080}, interval: 5s, timeout: 2s}\n"                         \
+	"  b: {http: {path: /b, port: 8080}, interval: 5s, timeout: 2s}\n"                         \
+	"  tcp: {tcp: {port: 8080}, interval: 5s, timeout: 2s}\n"                                  \
+	"  other: {tcp: {port: 9000}, interval: 5s, timeout: 2s}\n"
+#define ONE(pool, check) POOL(pool, "check: " check ", ", "x: {address: 192.0.2.1}")
+
+static void the_nearest_old_probe_decides(void **state)
+{
+	static const struct {
+		const char *check;   /* what pool `new` tests the machine with */
+		enum verdict old[4]; /* of a, b, tcp and other */
+		enum verdict wanted;
+	} cases[] = {
+		/* the same test but for its timing, though others are of the same port */
+		{"{http: {path: /b, port: 8080}, interval: 9s, timeout: 2s}",
+			{VERDICT_UP, VERDICT_DOWN, VERDICT_UP, VERDICT_UP}, VERDICT_DOWN},
+		/* port and kind */
+		{"{tcp: {port: 9000}, interval: 9s, timeout: 2s}",
+			{VERDICT_UP, VERDICT_UP, VERDICT_UP, VERDICT_DOWN}, VERDICT_DOWN},
+		{"{http: {path: /c, port: 8080}, interval: 5s, timeout: 2s}",
+			{VERDICT_UP, VERDICT_UP, VERDICT_DOWN, VERDICT_DOWN}, VERDICT_UP},
+		/* the port alone */
+		{"{http: {path: /c, port: 9000}, interval: 5s, timeout: 2s}",
+			{VERDICT_UP, VERDICT_UP, VERDICT_UP, VERDICT_DOWN}, VERDICT_DOWN},
+		/* the address alone */
+		{"{tcp: {port: 7777}, interval: 5s, timeout: 2s}",
+			{VERDICT_DOWN, VERDICT_DOWN, VERDICT_DOWN, VERDICT_DOWN}, VERDICT_DOWN},
+		/* one without a verdict says nothing */
+		{"{tcp: {port: 9000}, interval: 9s, timeout: 2s}",
+			{VERDICT_DOWN, VERDICT_DOWN, VERDICT_DOWN, VERDICT_UNKNOWN}, VERDICT_DOWN},
+		{"{tcp: {port: 9000}, interval: 9s, timeout: 2s}",
+			{VERDICT_UNKNOWN, VERDICT_UNKNOWN, VERDICT_UNKNOWN, VERDICT_UNKNOWN},
+			VERDICT_UNKNOWN},
+	};
+	struct conf *before = conf_good(WAYS "pools:\n" ONE("a", "a") ONE("b", "b")
+			ONE("tcp", "tcp") ONE("other", "other"));
+	struct room r;
+
+	(void)state;
+	room_open(&r);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char text[1024];
+		struct generation *g1 = build(&r, before, 1, NULL), *g2;
+		struct conf *after;
+
+		(void)snprintf(text, sizeof text, "checks:\n  new: %s\npools:\n" ONE("new", "new"),
+			cases[i].check);
+		after = conf_good(text);
+		for (size_t p = 0; p < 4; p++)
+			set_verdict(&r, g1, p, cases[i].old[p]);
+		g2 = build(&r, after, 2, g1);
+		if (verdict_in(probe_of(&r, g2, 0)) != cases[i].wanted)
+			fail_msg("case %zu: %s", i, verdict_name(verdict_in(probe_of(&r, g2, 0))));
+		assert_false(g2->probes[0].is_new);
+		generation_free(g1, r.slots);
+		generation_free(g2, r.slots);
+		conf_free(after);
+	}
+	room_close(&r);
+	conf_free(before);
+}
+
+static void of_equally_near_probes_the_endpoints_own_decides(void **state)
+{
+	struct conf *before = conf_good(WAYS "pools:\n" ONE("a", "a") ONE("b", "b"));
+	struct conf *after =
+		conf_good("checks:\n"
+			  "  a: {http: {path: /a2, port: 8080}, interval: 5s, timeout: 2s}\n"
+			  "  b: {http: {path: /b2, port: 8080}, interval: 5s, timeout: 2s}\n"
+			  "pools:\n" ONE("b", "b") ONE("a", "a"));
+	struct generation *g1, *g2;
+	struct room r;
+
+	(void)state;
+	room_open(&r);
+	g1 = build(&r, before, 1, NULL);
+	set_verdict(&r, g1, 0, VERDICT_DOWN);
+	set_verdict(&r, g1, 1, VERDICT_UP);
+	g2 = build(&r, after, 2, g1);
+	assert_int_equal(verdict_in(probe_of(&r, g2, 0)), VERDICT_UP);
+	assert_int_equal(verdict_in(probe_of(&r, g2, 1)), VERDICT_DOWN);
+	generation_free(g1, r.slots);
+	generation_free(g2, r.slots);
+	room_close(&r);
+	conf_free(before);
+	conf_free(after);
+}
+
+/* There and back again, while the first generation drains: nobody has tested its probes since. */
+static void what_only_a_draining_generation_knew_counts_as_nothing(void **state)
+{
+	struct conf *first = conf_good(CHECKS "pools:\n" POOL(
+		"web", "check: home, ", "a: {address: 192.0.2.1}, b: {address: 192.0.2.2}"));
+	struct conf *second =
+		conf_good(CHECKS "pools:\n" POOL("web", "check: tcp, ", "a: {address: 192.0.2.1}"));
+	struct generation *g1, *g2, *g3;
+	struct room r;
+
+	(void)state;
+	room_open(&r);
+	g1 = build(&r, first, 1, NULL);
+	set_verdict(&r, g1, 0, VERDICT_UP);
+	set_verdict(&r, g1, 1, VERDICT_UP);
+	g2 = build(&r, second, 2, g1);
+	set_verdict(&r, g2, 0, VERDICT_DOWN);
+	g3 = build(&r, first, 3, g2);
+	assert_int_equal(g3->probes[0].slot, g1->probes[0].slot);
+	assert_int_equal(verdict_in(probe_of(&r, g3, 0)), VERDICT_DOWN);
+	assert_int_equal(verdict_in(probe_of(&r, g3, 1)), VERDICT_UNKNOWN);
+	assert_true(g3->probes[1].is_new);
+	generation_free(g1, r.slots);
+	generation_free(g2, r.slots);
+	generation_free(g3, r.slots);
+	room_close(&r);
+	conf_free(first);
+	conf_free(second);
 }
 
 static void a_probes_key_says_what_decides_its_verdict(void **state)
@@ -220,7 +397,7 @@ static void a_board_without_room_takes_nothing(void **state)
 		(void)snprintf(key, sizeof key, "%u", i);
 		assert_int_equal(slots_take(r.slots, SLOT_PROBE, key, &slot, &fresh, &e), 0);
 	}
-	assert_int_equal(generation_build(c, 1, r.slots, &r.board, NULL, &g, &e), -1);
+	assert_int_equal(generation_build(c, 1, r.slots, &g, &e), -1);
 	assert_null(g);
 	assert_non_null(strstr(e.text, "65536 probes"));
 	assert_int_equal(slots_count(r.slots, SLOT_PROBE), BOARD_PROBES_MAX - 1);
@@ -234,7 +411,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_probes_of_different_pools_run_once),
 		cmocka_unit_test(overrides_follow_the_name_and_verdicts_the_probe),
-		cmocka_unit_test(a_probe_with_new_timing_starts_with_the_old_verdict),
+		cmocka_unit_test(a_probe_with_new_timing_goes_on_with_verdict_and_streak),
+		cmocka_unit_test(a_new_test_of_an_old_address_inherits_the_verdict_alone),
+		cmocka_unit_test(the_nearest_old_probe_decides),
+		cmocka_unit_test(of_equally_near_probes_the_endpoints_own_decides),
+		cmocka_unit_test(what_only_a_draining_generation_knew_counts_as_nothing),
 		cmocka_unit_test(a_probes_key_says_what_decides_its_verdict),
 		cmocka_unit_test(a_board_without_room_takes_nothing),
 	};

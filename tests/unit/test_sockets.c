@@ -54,6 +54,12 @@ static struct conf *conf_on(unsigned port, unsigned workers)
 	return conf_with(listen, workers, NULL);
 }
 
+static void go(const struct socket_plan *plan)
+{
+	sockets_go(plan, ROLE_DNS);
+	sockets_go(plan, ROLE_BALANCER);
+}
+
 static void plan_good(struct sockets *s, const struct conf *c, struct socket_plan *plan)
 {
 	struct report report = {0};
@@ -159,7 +165,7 @@ static void sockets_beyond_the_selector_get_nothing(void **state)
 	plan_good(&s, one, &before);
 	g = group_of(&s, SOCKET_UDP);
 	assert_int_equal(g->count, 2); /* the kernel needs two for a selector */
-	sockets_go(&before);
+	go(&before);
 	send_packets(port);
 	assert_int_equal(count_packets(g->fd[1]), 0);
 	assert_int_equal(count_packets(g->fd[0]), PACKETS);
@@ -171,7 +177,7 @@ static void sockets_beyond_the_selector_get_nothing(void **state)
 	assert_int_equal(count_packets(g->fd[0]), PACKETS);
 	for (int i = 1; i < 4; i++)
 		assert_int_equal(count_packets(g->fd[i]), 0);
-	sockets_go(&after);
+	go(&after);
 	send_packets(port);
 	for (int i = 0; i < 4; i++) {
 		int count = count_packets(g->fd[i]);
@@ -181,7 +187,7 @@ static void sockets_beyond_the_selector_get_nothing(void **state)
 	}
 	assert_int_equal(all, PACKETS);
 	/* and back again: parked, not closed */
-	sockets_go(&before);
+	go(&before);
 	send_packets(port);
 	assert_int_equal(count_packets(g->fd[0]), PACKETS);
 	assert_int_equal(g->count, 4);
@@ -207,9 +213,9 @@ static void parked_tcp_listeners_get_nothing_and_are_handed_out(void **state)
 	one = conf_with("127.0.0.1:1", 1, balancer);
 	two->listen_count = one->listen_count = 0; /* the balancer's alone */
 	plan_good(&s, two, &before);
-	sockets_go(&before);
+	go(&before);
 	plan_good(&s, one, &after);
-	sockets_go(&after);
+	go(&after);
 	assert_int_equal(after.balancer_tcp_count, 2);
 	assert_int_equal(after.balancer_tcp[1].worker, 0);
 	for (int i = 0; i < 16; i++) {
@@ -295,7 +301,7 @@ static void a_failed_plan_leaves_the_serving_one_alone(void **state)
 
 	(void)state;
 	plan_good(&s, good, &plan);
-	sockets_go(&plan);
+	go(&plan);
 	/* 203.0.113.1 (RFC 5737) is on no interface */
 	(void)snprintf(listen, sizeof listen, "127.0.0.1:%u, 127.0.0.1:%u, 203.0.113.1:53", port,
 		free_port());
@@ -352,7 +358,7 @@ static void a_wildcard_may_come_beside_our_own_address(void **state)
 	wide = conf_with(listen, 1, NULL);
 	plan_good(&s, narrow, &before);
 	plan_good(&s, wide, &after);
-	sockets_go(&after);
+	go(&after);
 	sockets_release(&s, &before);
 	send_packets(port);
 	assert_int_equal(count_packets(after.udp[0].fd), PACKETS);
