@@ -205,6 +205,37 @@ static void inherit_verdicts(struct supervisor *s, struct crew *c)
 	}
 }
 
+/* Connections that the balancer of `c` holds. */
+static uint64_t connections_of(const struct supervisor *s, const struct crew *c)
+{
+	const struct process *p = &c->process[ROLE_BALANCER];
+	uint64_t sum = 0;
+
+	for (uint32_t row = p->first_row; row < p->first_row + p->row_count; row++) {
+		for (size_t i = 0; i < c->conf->balancer_count; i++)
+			sum += atomic_load_explicit(
+				&s->board.balancer->row[row]
+					 .listener_active[c->generation->listener_slot[i]],
+				memory_order_relaxed);
+	}
+	return sum;
+}
+
+/* People's connections are cut because of it: nobody should have to guess why. */
+static void tell_closing(struct supervisor *s, const struct crew *c)
+{
+	struct event e = {.kind = EVENT_RELOAD, .level = LEVEL_WARNING};
+
+	(void)snprintf(e.from, sizeof e.from, "draining");
+	(void)snprintf(e.to, sizeof e.to, "closing");
+	journal_text(&e,
+		"generation %u, the oldest, closes its %llu connections over %u s: more than %u "
+		"generations drain; wait for them between reloads, or lower drain_timeout",
+		c->number, (unsigned long long)connections_of(s, c), CLOSE_MS / 1000,
+		OLD_CREWS_MAX);
+	journal_event(&s->journal, &e, false);
+}
+
 /* Old crews beyond OLD_CREWS_MAX end now, the oldest first. */
 static void close_oldest(struct supervisor *s)
 {
@@ -215,6 +246,9 @@ static void close_oldest(struct supervisor *s)
 
 		if (!is_old(s, c) || ++old <= OLD_CREWS_MAX)
 			continue;
+		if (!c->closed)
+			tell_closing(s, c);
+		c->closed = true;
 		for (int r = ROLE_DNS; r < ROLE_COUNT; r++)
 			process_close(
 				&c->process[r], clock_mono_ms(), "too many generations drain");

@@ -79,6 +79,7 @@ struct crew {
 	uint64_t probes_ms;  /* when its health was told to go for the first time; 0 = not yet */
 	uint64_t release_ms; /* when the balancer's listeners are given back; 0 = not yet due */
 	bool released;       /* they are */
+	bool closed;         /* too many drained: it was told to close what is left */
 	bool dns_released;   /* its dns is told to stop and has closed its listening sockets */
 	struct process process[ROLE_COUNT]; /* [ROLE_SUPERVISOR] is not used */
 };

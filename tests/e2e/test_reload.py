@@ -114,6 +114,29 @@ def test_long_connections_survive_reloads(lab):
     wait("it to be gone", lambda: next(e["load"] for _, e, _ in server.addresses() if e["name"] == "nyc1") == 0)
 
 
+def test_the_ninth_draining_generation_closes_the_oldest_with_a_warning(lab):
+    import socket
+    server, _ = serve(lab)
+    connections = []
+    warnings = lambda: server.events(event="reload", level="warning")
+    for number in range(1, 10):
+        assert generation(server) == number and not warnings()
+        c = socket.create_connection((lab.ip(1), 8000), source_address=(lab.ip(102), 0), timeout=60)
+        connections.append(c)
+        c.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        recv_until(c, b"nyc1")
+        server.reload()
+    [warning] = warnings()  # nine generations drain
+    assert (warning["from"], warning["to"]) == ("draining", "closing")
+    assert "generation 1, the oldest, closes its 1 connections over 10 s: more than 8 generations drain" in warning["text"]
+    with pytest.raises(ConnectionResetError):
+        connections[0].recv(1)
+    for c in connections[1:]:
+        c.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        recv_until(c, b"nyc1")
+        c.close()
+
+
 # loading it takes long enough to be stopped in the middle
 LONG_ZONE = ZONE + "".join(f"h{i} A 192.0.2.1\n" for i in range(300000))
 
