@@ -111,6 +111,22 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Only dns makes cookies: another role that is taken over must not know how, and dns not with
+ * other secrets than those of its own generation. */
+static void forget_secrets(struct supervisor *s, const struct crew *c, enum role r)
+{
+	if (r != ROLE_DNS)
+		explicit_bzero(&s->cookie_seed, sizeof s->cookie_seed);
+	for (size_t i = 0; i < s->crew_count; i++) {
+		struct crew *other = s->crews[i];
+
+		if (r != ROLE_DNS || other != c)
+			conf_secrets_wipe(&other->cookie_secrets);
+		if (r != ROLE_DNS || other->conf != c->conf)
+			conf_secrets_wipe(&other->conf->dns.secrets);
+	}
+}
+
 static int run_role(const struct role_start *start)
 {
 	switch (start->role) {
@@ -135,12 +151,15 @@ _Noreturn void child_main(struct supervisor *s, const struct crew *c, const stru
 		.link = link,
 		.first_row = p->first_row,
 		.row_count = p->row_count,
-		.cookie_seed = &s->cookie_seed,
-		.cookie_secrets = &c->cookie_secrets,
 		.cold = cold};
 	struct keep *keep = calloc(1, sizeof *keep);
 	struct err e;
 
+	if (p->role == ROLE_DNS) {
+		start.cookie_seed = &s->cookie_seed;
+		start.cookie_secrets = &c->cookie_secrets;
+	}
+	forget_secrets(s, c, p->role);
 	(void)prctl(PR_SET_NAME, titles[p->role], 0, 0, 0);
 	reset_signals();
 	if (keep == NULL)

@@ -125,6 +125,7 @@ void crew_free(struct supervisor *s, struct crew *c)
 		free(c->process[r].beat_seen);
 		free(c->process[r].beat_still);
 	}
+	conf_secrets_wipe(&c->cookie_secrets);
 	if (c->conf != NULL && !conf_is_shared(s, c))
 		conf_free(c->conf);
 	free(c);

@@ -96,6 +96,7 @@ static struct conf *load(const char *file, struct report *report)
 	working = getcwd(NULL, 0);
 	c = parse(file, working != NULL ? working : "", text, length, report);
 	free(working);
+	explicit_bzero(text, length); /* there may be secrets in it */
 	free(text);
 	return c;
 }
@@ -142,6 +143,7 @@ void conf_free(struct conf *c)
 	if (c == NULL)
 		return;
 	arena_free(&c->arena);
+	conf_secrets_wipe(&c->dns.secrets);
 	free(c);
 }
 

@@ -260,6 +260,8 @@ void conf_free(struct conf *c);
 /* The keys of DNS cookies: those of the file, or of dns.cookies.secret_file, which is read now.
  * None are configured: count is 0. */
 int conf_secrets_load(const struct conf *c, struct conf_secrets *out, struct err *e);
+/* None any more, and no trace of them. */
+void conf_secrets_wipe(struct conf_secrets *s);
 
 /* The words of the enums, as in the file: for printing, status and logs. */
 const char *conf_check_kind_name(enum check_kind k);

@@ -253,6 +253,7 @@ int scalar_secret(const struct value_context *v, const struct schema_key *key, c
 			(uint8_t)(secret.octets[i / 2] << 4 | (uint8_t)(digit - digits));
 	}
 	memcpy(field, &secret, sizeof secret);
+	explicit_bzero(&secret, sizeof secret);
 	return 0;
 }
 

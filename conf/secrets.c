@@ -66,5 +66,11 @@ int conf_secrets_load(const struct conf *c, struct conf_secrets *out, struct err
 	free(text);
 	if (rc == 0)
 		*out = found;
+	conf_secrets_wipe(&found);
 	return rc;
+}
+
+void conf_secrets_wipe(struct conf_secrets *s)
+{
+	explicit_bzero(s, sizeof *s);
 }
