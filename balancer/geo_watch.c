@@ -1,5 +1,6 @@
 #include "balancer/geo_watch.h"
 
+#include "base/clock.h"
 #include "geo/load.h"
 
 #include <errno.h>
@@ -51,7 +52,7 @@ static int load(struct geo_watch *g, struct err *e)
 	bool loses = false;
 	int rc = -1;
 
-	g->again = true;
+	g->again_ms = clock_mono_ms() + GEO_WATCH_AGAIN_MS;
 	for (size_t i = 0; i < CONF_DATABASES_MAX; i++)
 		folder[i] = b->start->database[i].fd;
 	if (loaded == NULL) {
@@ -63,13 +64,13 @@ static int load(struct geo_watch *g, struct err *e)
 	rc = 0;
 	for (size_t i = 0; i < b->conf->database_count; i++)
 		loses |= g->has[i] && !loaded[i].ok;
-	g->again = loses; /* what it lacks may be unreadable for a moment only */
-	if (loses) {
+	if (loses) { /* what it lacks may be unreadable for a moment only: again_ms stands */
 		geo_free(table);
 		goto out;
 	}
 	for (size_t i = 0; i < b->conf->database_count; i++)
 		g->has[i] = loaded[i].ok;
+	g->again_ms = 0;
 	old = atomic_exchange(&b->geo, table);
 	if (old != NULL) {
 		qsbr_wait(&b->qsbr);
@@ -85,7 +86,7 @@ static void report(const struct geo_watch *g, enum log_level level, const struct
 	balancer_event(g->balancer, level, "geo", "%s", e->text);
 }
 
-/* Watch the folders; without it changed databases count from the next reload on. */
+/* Watch the folders; without it changed databases are seen by the rescan only. */
 static void open_watch(struct geo_watch *g)
 {
 	const struct balancer *b = g->balancer;
@@ -113,31 +114,42 @@ int geo_watch_open(struct geo_watch *g, struct balancer *b, struct err *e)
 	return load(g, e);
 }
 
+/* Until the files are looked at without a reason. */
+static uint32_t wait_ms(const struct geo_watch *g)
+{
+	uint32_t rescan_ms = g->balancer->conf->zones.rescan_ms;
+
+	return g->again_ms != 0 && GEO_WATCH_AGAIN_MS < rescan_ms ? GEO_WATCH_AGAIN_MS : rescan_ms;
+}
+
 static void *run(void *arg)
 {
 	struct geo_watch *g = arg;
-	struct pollfd fds[2] = {
-		{.fd = g->stop, .events = POLLIN}, {.fd = watch_fd(g->watch), .events = POLLIN}};
+	struct pollfd fds[2] = {{.fd = g->stop, .events = POLLIN},
+		{.fd = g->watch != NULL ? watch_fd(g->watch) : -1, .events = POLLIN}};
 	struct err e;
 
 	(void)setpriority(PRIO_PROCESS, 0, GEO_WATCH_NICE); /* Linux: of this thread */
 	for (;;) {
-		bool again = g->again;
+		bool failed = g->again_ms != 0;
 
-		if (poll(fds, 2, again ? GEO_WATCH_AGAIN_MS : -1) < 0)
+		if (poll(fds, 2, (int)wait_ms(g)) < 0)
 			continue; /* EINTR */
 		/* Let an update finish, but not one that never does. */
 		if (fds[0].revents != 0 || poll(fds, 1, GEO_WATCH_SETTLE_MS) > 0)
 			return NULL;
-		(void)watch_read(g->watch);
-		if ((scan(g) || again) && load(g, &e) < 0 && !again)
+		if (g->watch != NULL)
+			(void)watch_read(g->watch);
+		if (!scan(g) && (!failed || clock_mono_ms() < g->again_ms))
+			continue;
+		if (load(g, &e) < 0 && !failed)
 			report(g, LEVEL_ERROR, &e);
 	}
 }
 
 int geo_watch_start(struct geo_watch *g, struct err *e)
 {
-	if (g->watch == NULL)
+	if (g->balancer->conf->database_count == 0)
 		return 0;
 	g->stop = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (g->stop < 0)

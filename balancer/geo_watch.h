@@ -14,9 +14,9 @@
 
 #include <sys/stat.h>
 
-#define GEO_WATCH_SETTLE_MS 50    /* before a scan: an update often moves several files */
-#define GEO_WATCH_AGAIN_MS  60000 /* after a load that failed or would have lost a database */
-#define GEO_WATCH_NICE      10    /* of the loading thread; 19 starves under attack */
+#define GEO_WATCH_SETTLE_MS 50     /* before a scan: an update often moves several files */
+#define GEO_WATCH_AGAIN_MS  60000u /* after a load that failed or would have lost a database */
+#define GEO_WATCH_NICE      10     /* of the loading thread; 19 starves under attack */
 
 struct geo_watch {
 	struct balancer *balancer;
@@ -26,7 +26,7 @@ struct geo_watch {
 	bool started;
 	struct stat seen[CONF_DATABASES_MAX]; /* at the last load; st_ino 0 = none */
 	bool has[CONF_DATABASES_MAX];         /* the table has it */
-	bool again;                           /* the last load is to be repeated */
+	uint64_t again_ms; /* the last load is to be repeated then; 0 = it is not */
 };
 
 /* Load the table and start to watch; -1 when there is no table at all. */

@@ -197,6 +197,13 @@ struct conf_dns {
 	} tcp;
 };
 
+struct conf_zones {
+	const char *path; /* folder */
+	struct conf_position position;
+	uint32_t
+		rescan_ms; /* every file is looked at that often, whether a change was told or not */
+};
+
 enum log_format { LOG_TEXT, LOG_JSON };
 enum log_level { LEVEL_DEBUG, LEVEL_INFO, LEVEL_WARNING, LEVEL_ERROR };
 
@@ -210,9 +217,9 @@ struct conf {
 	struct arena arena; /* owns everything below */
 	const char *file;   /* as given to conf_load(), for messages */
 	struct conf_listen *listens;
-	size_t listen_count;    /* >= 1 */
-	bool freebind;          /* listen on addresses that no interface has yet */
-	struct conf_path zones; /* folder */
+	size_t listen_count; /* >= 1 */
+	bool freebind;       /* listen on addresses that no interface has yet */
+	struct conf_zones zones;
 	struct conf_path *databases;
 	size_t database_count;
 	struct conf_network *networks; /* no prefix twice */

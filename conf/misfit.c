@@ -51,13 +51,31 @@ void misfit_shape(struct binder *b, const struct schema_key *key, const yaml_nod
 	}
 }
 
-/* The first row anywhere that ends in `name`: where the key may have been meant to stand. */
-static const struct schema_key *find_elsewhere(const char *name)
+/* Octets that two paths have in common at their beginning. */
+static size_t common(const char *a, const char *b)
 {
-	for (size_t i = 0; i < schema_key_count && strcmp(name, "*") != 0; i++)
-		if (strcmp(schema_name(&schema_keys[i]), name) == 0)
-			return &schema_keys[i];
-	return NULL;
+	size_t n = 0;
+
+	while (a[n] != '\0' && a[n] == b[n])
+		n++;
+	return n;
+}
+
+/* The row that ends in `name` and is nearest to `parent`: where the key may have been meant to
+ * stand. */
+static const struct schema_key *find_elsewhere(const struct schema_key *parent, const char *name)
+{
+	const char *here = parent != NULL ? parent->path : "";
+	const struct schema_key *best = NULL;
+
+	for (size_t i = 0; i < schema_key_count && strcmp(name, "*") != 0; i++) {
+		const struct schema_key *key = &schema_keys[i];
+
+		if (strcmp(schema_name(key), name) == 0 &&
+			(best == NULL || common(key->path, here) > common(best->path, here)))
+			best = key;
+	}
+	return best;
 }
 
 static void unknown_key(struct binder *b, const struct schema_key *parent, const char *name,
@@ -74,7 +92,7 @@ static void unknown_key(struct binder *b, const struct schema_key *parent, const
 			siblings[count++] = schema_name(key);
 	value_shown(name, shown);
 	nearest = binder_nearest(b, name, siblings, count);
-	elsewhere = find_elsewhere(name);
+	elsewhere = find_elsewhere(parent, name);
 	if (elsewhere != NULL)
 		schema_path(elsewhere, &path);
 	if (nearest != NULL)

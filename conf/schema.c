@@ -8,6 +8,7 @@
 
 #define MAX_TTL_MS   86400000
 #define MAX_PROBE_MS 3600000
+#define DAY_MS       86400000
 #define WEEK_MS      604800000
 
 #define VALUE(level, field)                                                                        \
@@ -96,7 +97,16 @@ const struct schema_key schema_keys[] = {
 		.position = offsetof(struct conf, zones.position), .required = true, .min = 1,
 		.max = CONF_PATH_MAX,
 		.help = "Folder of master files: master.com.zone serves master.com. Changed "
-			"files are loaded without a reload."},
+			"files are loaded without a reload. A path, or these keys."},
+	{"zones.path", VALUE(conf, zones.path), .type = TYPE_PATH,
+		.position = offsetof(struct conf, zones.position), .required = true, .min = 1,
+		.max = CONF_PATH_MAX, .help = "The folder."},
+	{"zones.rescan", VALUE(conf, zones.rescan_ms), .type = TYPE_DURATION, .unit_ms = 1,
+		.fallback = "30s", .min = 1000, .max = DAY_MS,
+		.help = "How often every file is looked at, zones, what they include and geo "
+			"databases: some changes are told by nobody, those of a file outside "
+			"the folder that a symbolic link leads to, and all on network file "
+			"systems. Only changed files are read."},
 
 	{"geo", .shape = SHAPE_MAP, .help = "Where clients are."},
 	{"geo.databases", .shape = SHAPE_LIST, .type = TYPE_PATH,

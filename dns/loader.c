@@ -24,7 +24,7 @@ struct loader {
 	const char **pool_names, **region_names;
 	struct watch *watch;
 	struct publishing publishing;
-	uint64_t again_ms;        /* look again then without a reason; 0 = only with one */
+	uint64_t again_ms;        /* look again then without a reason; 0 = never yet */
 	uint64_t copies_again_ms; /* a copy failed: none is tried before; 0 = none did */
 	bool geo_changed;         /* another table than the dataset's serves next */
 	bool copies_failed, watch_failed, scan_failed, swap_failed; /* told once */
@@ -52,7 +52,7 @@ static int name_pools(struct loader *l, struct zone_pools *out)
 	return 0;
 }
 
-/* A folder that cannot be watched is served all the same; its changes come with the next reload. */
+/* A folder that cannot be watched is served all the same; its changes come with the next rescan. */
 static void watch_folder(struct loader *l, int fd, const char *shown)
 {
 	struct err e;
@@ -113,6 +113,19 @@ void loader_close(struct loader *l)
 	free(l->pool_names);
 	free(l->region_names);
 	free(l);
+}
+
+static void look_again(struct loader *l, uint64_t at_ms)
+{
+	if (l->again_ms == 0 || at_ms < l->again_ms)
+		l->again_ms = at_ms;
+}
+
+/* Also when nothing is told to change: links lead out of the watched folders, and network file
+ * systems tell nothing. */
+static void plan_rescan(struct loader *l, uint64_t now_ms)
+{
+	look_again(l, now_ms + l->server->conf->zones.rescan_ms);
 }
 
 /* ---- from files to a dataset ---- */
@@ -195,6 +208,7 @@ int loader_start(struct loader *l, struct err *e)
 	if (geo_files_start(&l->geo, real_ms, e) < 0 ||
 		zone_files_scan(&l->files, true, now_ms, real_ms, &l->again_ms, e) < 0)
 		return -1;
+	plan_rescan(l, now_ms);
 	watch_includes(l);
 	if (swap(l, e) < 0)
 		return -1;
@@ -222,12 +236,6 @@ static int write_copy(struct loader *l, struct zone_file *f, struct err *e)
 	row.good_real_ms = f->copied_real_ms;
 	board_write_zone(l->server->board, f->row, &row);
 	return 0;
-}
-
-static void look_again(struct loader *l, uint64_t at_ms)
-{
-	if (l->again_ms == 0 || at_ms < l->again_ms)
-		l->again_ms = at_ms;
 }
 
 static bool changes_wait(const struct loader *l)
@@ -353,6 +361,7 @@ void loader_step(struct loader *l, uint64_t now_ms)
 		tell_mended(l, &l->scan_failed, "the zones folder can be read again");
 	if (geo_files_scan(&l->geo, now_ms, clock_real_ms(), &l->again_ms))
 		l->geo_changed = true;
+	plan_rescan(l, now_ms);
 	if (l->files.changed || l->geo_changed) {
 		watch_includes(l);
 		if (swap(l, &e) < 0) {

@@ -240,7 +240,7 @@ static void tell_full(struct dns_server *s, struct publishing *p, const struct z
 	char text[160];
 
 	for (size_t i = 0; i < zf->count; i++)
-		unlisted += zf->file[i]->row == ZONE_ROW_NONE;
+		unlisted += zf->file[i]->told && zf->file[i]->row == ZONE_ROW_NONE;
 	if (!owner_begin(s))
 		return;
 	atomic_store(&s->board->dns->zones_unlisted, unlisted);

@@ -2,6 +2,7 @@
 #ifndef DNS_STAMP_H
 #define DNS_STAMP_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -32,6 +33,16 @@ static inline struct stamp stamp_at(int dirfd, const char *name)
 	struct stat st;
 
 	if (fstatat(dirfd, name, &st, 0) < 0)
+		return (struct stamp){.size = -1};
+	return stamp_of(&st);
+}
+
+/* Of what stands in the folder itself, be it a symbolic link that cannot be followed. */
+static inline struct stamp stamp_of_entry(int dirfd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return (struct stamp){.size = -1};
 	return stamp_of(&st);
 }

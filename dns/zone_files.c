@@ -189,6 +189,9 @@ static void visit(
 	uint64_t real_ms = clock_real_ms();
 	bool due = f->retry_ms != 0 && now_ms >= f->retry_ms;
 
+	/* a link to nothing, in a circle, through a closed folder: loading it says so */
+	if (now.size < 0)
+		now = stamp_of_entry(zf->folder->fd, f->name);
 	if (now.size < 0) /* gone since the folder was listed: the next scan sees it */
 		return;
 	f->gone_since_ms = 0;

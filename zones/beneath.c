@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -31,6 +32,19 @@ static int only_regular(int fd)
 int open_regular(int dirfd, const char *name)
 {
 	return only_regular(openat(dirfd, name, OPEN_FLAGS));
+}
+
+const char *open_failure(int dirfd, const char *name, int error, char out[OPEN_FAILURE_MAX])
+{
+	char target[OPEN_FAILURE_MAX];
+	ssize_t length = readlinkat(dirfd, name, target, sizeof target);
+
+	if (length > 0)
+		(void)snprintf(out, OPEN_FAILURE_MAX, "symbolic link to %.*s: %s",
+			(int)(length < 200 ? length : 200), target, strerror(error));
+	else
+		(void)snprintf(out, OPEN_FAILURE_MAX, "%s", strerror(error));
+	return out;
 }
 
 static bool leads_up(const char *name)

@@ -103,6 +103,7 @@ static int include_file(struct source *s, const struct token *t, const char *pat
 	struct load *l = s->load;
 	char shown[TOKEN_SHOWN_MAX];
 	char *display = shown_path(l, path);
+	char why[OPEN_FAILURE_MAX];
 	struct source *inner;
 	int fd, file, rc;
 
@@ -111,7 +112,7 @@ static int include_file(struct source *s, const struct token *t, const char *pat
 		scan_error(&s->scan, t, "$INCLUDE \"%s\": %s", token_show(t, shown),
 			errno == EXDEV    ? "leads out of the zones folder"
 			: errno == EINVAL ? "is not a regular file"
-					  : strerror(errno));
+					  : open_failure(l->dirfd, path, errno, why));
 		return -1;
 	}
 	file = display != NULL ? load_add_file(l, path, display) : -1;

@@ -113,5 +113,9 @@ int open_beneath(int dirfd, const char *name);
 int open_beneath_walk(int dirfd, const char *name);
 /* The same without the confinement, for files the operator names. */
 int open_regular(int dirfd, const char *name);
+/* Why one of them failed with `error`, an errno: where a symbolic link leads, and what is wrong
+ * there. Returns `out`. */
+#define OPEN_FAILURE_MAX 300
+const char *open_failure(int dirfd, const char *name, int error, char out[OPEN_FAILURE_MAX]);
 
 #endif

@@ -347,10 +347,12 @@ int zone_load(int dirfd, const char *file, const char *shown, const char *origin
 	struct load l = {.pools = pools, .report = report, .dirfd = dirfd};
 	struct source s = {.load = &l};
 	int fd = open_regular(dirfd, file), rc;
+	char why[OPEN_FAILURE_MAX];
 
 	if (fd < 0) {
 		report_add(report, SEVERITY_ERROR, shown, 0, 0, "cannot open: %s",
-			errno == EINVAL ? "it is not a regular file" : strerror(errno));
+			errno == EINVAL ? "it is not a regular file"
+					: open_failure(dirfd, file, errno, why));
 		return -1;
 	}
 	scan_file(&s.scan, fd, &l.read_left, shown, report);

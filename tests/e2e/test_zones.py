@@ -95,6 +95,45 @@ def test_of_two_files_with_one_apex_the_first_stays(lab):
     assert server.ips("static.master.com") == {"192.0.2.80"}
 
 
+def test_a_link_that_cannot_be_followed_is_a_broken_file(lab):
+    """Today's layout of many hosts: links into another folder, and one of them leads nowhere."""
+    four_proxies(lab)
+    lab.folder.chmod(0o755)  # the roles' account follows the links
+    lab.write("zones/master.com.zone", ZONE)
+    (lab.folder / "zones/lost.net.zone").symlink_to("../elsewhere/lost.net")
+    (lab.folder / "zones/round.net.zone").symlink_to("round.net.zone")
+    server = lab.start(conf(lab))
+    for zone, why in (("lost.net", "../elsewhere/lost.net: No such file"), ("round.net", "round.net.zone: Too many levels")):
+        r = server.query("www." + zone)
+        assert r.rcode() == dns.rcode.SERVFAIL and any(o.otype == 15 for o in r.options), r
+        assert f"{zone}.zone: error: cannot open: symbolic link to {why}" in server.zones()[zone]["error"]
+    # in place of a good file: the last good version serves, and says so
+    (lab.folder / "link").symlink_to("/nowhere/at/all")
+    (lab.folder / "link").rename(lab.folder / "zones/master.com.zone")
+    wait("the error", lambda: "/nowhere/at/all" in (server.zones()["master.com"]["error"] or ""))
+    assert server.zones()["master.com"]["stale"] and server.ips("static.master.com") == {"192.0.2.80"}
+    assert "rows for zones" not in server.log()
+    p = subprocess.run([WAYMARK, "check", "-c", "waymark.yaml"], cwd=lab.folder, capture_output=True, text=True)
+    assert p.returncode == 1 and "symbolic link to ../elsewhere/lost.net: No such file or directory" in p.stderr, p.stderr
+    # the target comes, in a folder that nobody watches
+    lab.write("elsewhere/lost.net", OTHER)
+    wait("the target", lambda: server.ips("www.lost.net") == {"192.0.2.99"})
+
+
+def test_what_nobody_tells_of_is_found_by_the_rescan(lab):
+    """A link's target outside the folder, written in place: inotify says nothing of it."""
+    four_proxies(lab)
+    lab.folder.chmod(0o755)
+    lab.write("elsewhere/master", ZONE)
+    (lab.folder / "zones").mkdir()
+    (lab.folder / "zones/master.com.zone").symlink_to("../elsewhere/master")
+    server = lab.start(conf(lab).replace("zones: zones/", "zones: {path: zones/, rescan: 1s}"))
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+    for last in (81, 82):
+        (lab.folder / "elsewhere/master").write_text(ZONE.replace("192.0.2.80", f"192.0.2.{last}"))
+        wait("the rescan", lambda: server.ips("static.master.com") == {f"192.0.2.{last}"})
+
+
 def test_included_files_are_followed(lab):
     server, _ = serve(lab, zone=ZONE + "$INCLUDE sub/more.inc\n") if (lab.folder / "zones/sub").mkdir(parents=True) or \
         (lab.folder / "zones/sub/more.inc").write_text("more A 192.0.2.70\n") else None

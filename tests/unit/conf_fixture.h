@@ -20,6 +20,7 @@ static inline struct conf *fixture_conf(void)
 
 	assert_non_null(c);
 	c->file = "test.yaml";
+	c->zones.rescan_ms = 30000;
 	c->regions = arena_calloc(&c->arena, FIXTURE_REGIONS, sizeof *c->regions);
 	c->networks = arena_calloc(&c->arena, FIXTURE_NETWORKS, sizeof *c->networks);
 	c->pools = arena_calloc(&c->arena, FIXTURE_POOLS, sizeof *c->pools);

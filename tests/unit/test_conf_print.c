@@ -218,7 +218,9 @@ static void defaults_are_printed(void **state)
 {
 	static const char expected[] = "listen: [\"127.0.0.1:53\"]\n"
 				       "freebind: false\n"
-				       "zones: zones\n"
+				       "zones:\n"
+				       "  path: zones\n"
+				       "  rescan: 30s\n"
 				       "checks:\n"
 				       "  c:\n"
 				       "    http:\n"

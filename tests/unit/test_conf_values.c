@@ -349,6 +349,43 @@ static void several_messages_come_in_order(void **state)
 		"balancer[1]: \"pool\" is missing\nbalancer[1]: \"port\" is missing");
 }
 
+/* `zones` is a path, or a mapping with one. */
+static const char *const zones_accepted[] = {
+	"listen: 127.0.0.1:53\nzones: {path: zones}\n",
+	"listen: 127.0.0.1:53\nzones: {path: zones, rescan: 1s}\n",
+	"listen: 127.0.0.1:53\nzones:\n  path: zones\n  rescan: 1d\n",
+};
+
+static void zones_are_a_path_or_a_mapping(void **state)
+{
+	static const char *const wrong[][2] = {
+		{"listen: 127.0.0.1:53\n^zones: {rescan: 10s}\n", "zones: \"path\" is missing"},
+		{"listen: 127.0.0.1:53\nzones: {path: z, rescan: ^999ms}\n",
+			"zones.rescan: \"999ms\" is out of range: 1s to 1d"},
+		{"listen: 127.0.0.1:53\nzones: {path: z, ^recsan: 1m}\n",
+			"zones: unknown key \"recsan\"; did you mean \"rescan\"?"},
+		{"listen: 127.0.0.1:53\nzones: ^[a, b]\n", "zones: takes one value, not a list"},
+	};
+	struct conf *c = conf_good("");
+
+	(void)state;
+	assert_string_equal(c->zones.path, "zones");
+	assert_int_equal(c->zones.rescan_ms, 30000);
+	conf_free(c);
+	for (size_t i = 0; i < COUNT(zones_accepted); i++) {
+		c = conf_expect_whole(zones_accepted[i], "");
+		assert_non_null(c);
+		assert_string_equal(c->zones.path, "zones");
+		assert_int_equal(c->zones.position.line, i < 2 ? 2 : 3);
+		conf_free(c);
+	}
+	c = conf_expect_whole(zones_accepted[1], "");
+	assert_int_equal(c->zones.rescan_ms, 1000);
+	conf_free(c);
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		assert_null(conf_expect_whole(wrong[i][0], wrong[i][1]));
+}
+
 static void every_good_value_is_accepted(void **state)
 {
 	(void)state;
@@ -507,6 +544,8 @@ static void every_key_has_a_case(void **state)
 
 		for (size_t j = 0; j < COUNT(accepted) && !found; j++)
 			found = strstr(accepted[j], name) != NULL;
+		for (size_t j = 0; j < COUNT(zones_accepted) && !found; j++)
+			found = strstr(zones_accepted[j], name) != NULL;
 		if (!found)
 			fail_msg("no accepted case for %s", key->path);
 	}
@@ -516,6 +555,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_good_value_is_accepted),
+		cmocka_unit_test(zones_are_a_path_or_a_mapping),
 		cmocka_unit_test(every_bad_value_is_refused_at_its_place),
 		cmocka_unit_test(several_messages_come_in_order),
 		cmocka_unit_test(bounds_have_no_gap),

@@ -265,6 +265,107 @@ static void a_serial_that_stays_while_the_content_changes_is_told(void **state)
 	stage_free(s);
 }
 
+/* Is the board's row of the file without anything served? */
+static bool is_refused(struct stage *s, const char *file)
+{
+	struct board_zone row;
+
+	return lab_row(&s->lab, file, &row) && row.flags == 0;
+}
+
+/* A link that leads nowhere is a broken file like any other, and its message says where it leads. */
+static void a_link_that_cannot_be_followed_is_a_broken_file(void **state)
+{
+	struct stage *s = stage_new();
+	struct board_zone row;
+	const struct event *e;
+
+	(void)state;
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	assert_int_equal(symlinkat("../nowhere/b", s->lab.zones, "b.test.zone"), 0);
+	start_loader(s);
+	assert_true(is_refused(s, "b.test.zone"));
+	assert_int_equal(serial_of(s, "www.b.test"), -1); /* SERVFAIL, not REFUSED */
+	assert_true(lab_row(&s->lab, "b.test.zone", &row));
+	assert_string_equal(row.error, "b.test.zone: error: cannot open: symbolic link to "
+				       "../nowhere/b: No such file or directory");
+	assert_int_equal(symlinkat("c.test.zone", s->lab.zones, "c.test.zone"), 0);
+	wait_error(s, "c.test.zone",
+		"symbolic link to c.test.zone: Too many levels of symbolic links");
+	assert_int_equal(serial_of(s, "www.c.test"), -1);
+	/* in place of a good zone: it serves on, and says so */
+	assert_int_equal(symlinkat("/nowhere", s->lab.zones, "link"), 0);
+	assert_int_equal(renameat(s->lab.zones, "link", s->lab.zones, "a.test.zone"), 0);
+	wait_error(s, "a.test.zone", "symbolic link to /nowhere: No such file or directory");
+	assert_int_equal(serial_of(s, "www.a.test"), 1);
+	assert_true(lab_row(&s->lab, "a.test.zone", &row));
+	assert_int_equal(row.flags, ZONE_SERVED | ZONE_STALE);
+	/* the target comes: nothing in the folder changes */
+	lab_write(&s->lab, "target", LAB_ZONE("7", "192.0.2.7"));
+	assert_int_equal(unlinkat(s->lab.zones, "c.test.zone", 0), 0);
+	assert_int_equal(symlinkat("target", s->lab.zones, "c.test.zone"), 0);
+	wait_serial(s, "www.c.test", 7);
+	while ((e = lab_event(&s->lab)) != NULL)
+		assert_null(strstr(e->text, "rows for zones are taken"));
+	assert_int_equal(atomic_load(&s->lab.board.dns->zones_unlisted), 0);
+	stop_loader(s);
+	stage_free(s);
+}
+
+static void a_file_that_rests_is_not_called_unlisted(void **state)
+{
+	struct stage *s = stage_new();
+	const struct event *e;
+
+	(void)state;
+	start_loader(s);
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	wait_serial(s, "a.test", 1);
+	lab_write(&s->lab, "young.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("2", "192.0.2.1"));
+	while (serial_of(s, "young.test") == 0 || serial_of(s, "a.test") == 1) {
+		lab_write(&s->lab, "younger.test.zone", LAB_ZONE("1", "192.0.2.1"));
+		loader_step(s->loader, clock_mono_ms());
+		assert_int_equal(atomic_load(&s->lab.board.dns->zones_unlisted), 0);
+		(void)usleep(20000);
+	}
+	while ((e = lab_event(&s->lab)) != NULL)
+		assert_null(strstr(e->text, "rows for zones are taken"));
+	stop_loader(s);
+	stage_free(s);
+}
+
+/* What no event tells is found by the rescan: here the target of a link, outside the folder. */
+static void changes_outside_the_folder_are_found_by_the_rescan(void **state)
+{
+	static const struct timespec rested[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	static const char text[] = LAB_ZONE("2", "192.0.2.2");
+	struct stage *s = stage_new();
+	uint64_t now_ms;
+	int fd;
+
+	(void)state;
+	lab_write(&s->lab, "a.test.zone", LAB_ZONE("1", "192.0.2.1"));
+	assert_int_equal(renameat(s->lab.zones, "a.test.zone", s->lab.state, "outside"), 0);
+	assert_int_equal(utimensat(s->lab.state, "outside", rested, 0), 0);
+	assert_int_equal(symlinkat("../state/outside", s->lab.zones, "a.test.zone"), 0);
+	start_loader(s);
+	assert_int_equal(serial_of(s, "a.test"), 1);
+	now_ms = clock_mono_ms() + 1000;
+	loader_step(s->loader, now_ms); /* what the start has still to do */
+	fd = openat(s->lab.state, "outside", O_WRONLY | O_TRUNC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, sizeof text - 1), (int)sizeof text - 1);
+	close(fd);
+	assert_int_equal(utimensat(s->lab.state, "outside", rested, 0), 0);
+	loader_step(s->loader, now_ms + 1000);
+	assert_int_equal(serial_of(s, "a.test"), 1); /* nothing told of it */
+	loader_step(s->loader, now_ms + s->lab.conf->zones.rescan_ms);
+	assert_int_equal(serial_of(s, "a.test"), 2);
+	stop_loader(s);
+	stage_free(s);
+}
+
 static void another_generation_s_rows_are_left_alone(void **state)
 {
 	static const struct timespec rested[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
@@ -301,6 +402,9 @@ int main(void)
 		cmocka_unit_test(included_files_are_followed),
 		cmocka_unit_test(an_included_file_that_breaks_is_still_followed),
 		cmocka_unit_test(a_serial_that_stays_while_the_content_changes_is_told),
+		cmocka_unit_test(a_link_that_cannot_be_followed_is_a_broken_file),
+		cmocka_unit_test(a_file_that_rests_is_not_called_unlisted),
+		cmocka_unit_test(changes_outside_the_folder_are_found_by_the_rescan),
 		cmocka_unit_test(another_generation_s_rows_are_left_alone),
 	};
 

@@ -137,6 +137,31 @@ static void a_database_that_appears_is_loaded_and_a_worse_one_is_not(void **stat
 	scene_close(&s);
 }
 
+/* Nothing tells of a link's target outside the folder. */
+static void changes_outside_the_folder_are_found_by_the_rescan(void **state)
+{
+	struct scene s, outside;
+	struct err e;
+
+	(void)state;
+	scene_open(&s);
+	s.conf->zones.rescan_ms = 20;
+	assert_int_equal(mkdirat(s.dirfd, "outside", 0700), 0);
+	assert_int_equal(symlinkat("outside/" NAME, s.dirfd, NAME), 0);
+	outside = s;
+	outside.dirfd = openat(s.dirfd, "outside", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(geo_watch_open(&s.watch, s.balancer, &e), 0);
+	assert_int_equal(geo_watch_start(&s.watch, &e), 0);
+	assert_int_equal(region(&s), 1);
+	place(&outside, "maxmind-24.mmdb");
+	while (region(&s) != 0)
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(unlinkat(outside.dirfd, NAME, 0), 0);
+	(void)close(outside.dirfd);
+	assert_int_equal(unlinkat(s.dirfd, "outside", AT_REMOVEDIR), 0);
+	scene_close(&s);
+}
+
 static void a_folder_that_could_not_be_opened_leaves_networks_and_default(void **state)
 {
 	struct scene s;
@@ -155,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_database_that_appears_is_loaded_and_a_worse_one_is_not),
+		cmocka_unit_test(changes_outside_the_folder_are_found_by_the_rescan),
 		cmocka_unit_test(a_folder_that_could_not_be_opened_leaves_networks_and_default),
 	};
 
