@@ -2,6 +2,7 @@
 
 #include "balancer/relay.h"
 #include "balancer/worker.h"
+#include "base/connect_blame.h"
 #include "geo/geo.h"
 
 #include <errno.h>
@@ -9,28 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum fault upstream_fault(int error)
-{
-	switch (error) {
-	case ECONNREFUSED:
-	case ECONNRESET:
-	case ECONNABORTED:
-	case ETIMEDOUT:
-	case EHOSTUNREACH: /* ARP or an ICMP message: the machine is gone */
-	case EHOSTDOWN:
-	case ENETUNREACH: /* a router's word, or no route: the probes find the same */
-	case EPIPE:
-	case EPROTO: return FAULT_ENDPOINT;
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-	case ENOSPC: /* epoll: fs.epoll.max_user_watches */ return FAULT_RESOURCE;
-	default: /* EADDRNOTAVAIL: no free port; EACCES, EPERM: a packet filter; EAFNOSUPPORT … */
-		return FAULT_LOCAL;
-	}
-}
 
 static const struct view_state *state_of(
 	const struct connection *c, uint32_t endpoint, unsigned family)
@@ -142,24 +121,24 @@ static void tell_health(struct connection *c)
 		return;
 }
 
-/* An attempt failed: count it. False when the connection has ended, true to go on. */
-static bool failed(struct connection *c, int error)
+/* An attempt failed with `error`: count it. False when the connection has ended, true to go on. */
+static bool failed(struct connection *c, int error, enum connect_blame blame)
 {
 	struct worker *w = c->worker;
 
 	worker_count(w, BALANCER_CONNECT_FAILED, 1);
 	connection_detach(c, SIDE_ENDPOINT, true);
 	upstream_release(c);
-	switch (upstream_fault(error)) {
-	case FAULT_ENDPOINT: tell_health(c); return true;
-	case FAULT_LOCAL:
+	switch (blame) {
+	case BLAME_TARGET: tell_health(c); return true;
+	case BLAME_HERE:
 		worker_count(w, BALANCER_CONNECT_LOCAL, 1);
 		worker_notice(w, c->listener, NOTICE_CONNECT, LEVEL_WARNING,
 			"cannot connect to %s: %s; the fault is this machine's, the endpoint is "
 			"not blamed; other endpoints are tried",
 			w->balancer->conf->endpoints[c->endpoint].name, strerror(error));
 		return true;
-	case FAULT_RESOURCE: break;
+	case BLAME_RESOURCE: break;
 	}
 	worker_notice(w, c->listener, NOTICE_CONNECT, LEVEL_ERROR,
 		"cannot connect to %s: %s; new connections are reset, existing ones go on",
@@ -218,7 +197,7 @@ static void advance(struct connection *c)
 			reached(c, false); /* its event is yet to come */
 		if (rc >= 0)
 			return;
-		if (!failed(c, errno))
+		if (!failed(c, errno, connect_blame_call(errno)))
 			return;
 	}
 	connection_end(c, c->tries == 0 ? BY_REFUSAL : BY_ENDPOINT);
@@ -242,7 +221,7 @@ void upstream_event(struct connection *c, bool readable)
 		return;
 	}
 	worker_refresh(c->worker);
-	if (failed(c, error))
+	if (failed(c, error, connect_blame_later(error)))
 		advance(c);
 }
 
@@ -250,6 +229,6 @@ void upstream_timeout(struct connection *c)
 {
 	worker_count(c->worker, BALANCER_CONNECT_TIMEOUT, 1);
 	worker_refresh(c->worker);
-	if (failed(c, ETIMEDOUT))
+	if (failed(c, ETIMEDOUT, connect_blame_later(ETIMEDOUT)))
 		advance(c);
 }

@@ -3,8 +3,9 @@
  *
  * Each attempt is a non-blocking connect() to one address with connect_timeout. What fails goes on
  * to the endpoint's other address family, then to the next endpoint that steering names, at most
- * UPSTREAM_TRIES_MAX in all. A failure that is the endpoint's fault is told to health through the
- * board; one of this machine's own (ports, routes, rights) is not: it says nothing of the endpoint.
+ * UPSTREAM_TRIES_MAX in all. A failure that is the endpoint's or its path's is told to health through
+ * the board; one of this machine's own (ports, routes, rights: base/connect_blame.h) is not: it says
+ * nothing of the endpoint.
  *
  * While the endpoint is being reached nobody reads the client's socket: its request waits in the
  * kernel, and a client that leaves meanwhile is noticed when data first moves.
@@ -13,15 +14,6 @@
 #define BALANCER_UPSTREAM_H
 
 #include "balancer/connection.h"
-
-/* Whose fault is a failed socket() or connect()? */
-enum fault {
-	FAULT_ENDPOINT, /* refused, timed out, unreachable: evidence against the endpoint */
-	FAULT_LOCAL,    /* this address cannot be reached from here now; another one may */
-	FAULT_RESOURCE, /* no descriptor, no memory: no other address will do better */
-};
-/* Pure. */
-enum fault upstream_fault(int error);
 
 /* Each of these may end the connection. */
 void upstream_start(struct connection *c);

@@ -1,13 +1,12 @@
 #include "health/check.h"
 
+#include "base/connect_blame.h"
+
 #include <ctype.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* By enum check_kind of conf.h. */
 static const struct check_type *const types[] = {
@@ -85,22 +84,8 @@ void check_report(struct checks *c, uint32_t tag, const struct check_outcome *ou
 	c->done(c->owner, tag, outcome);
 }
 
-bool check_errno_is_local(int error)
-{
-	switch (error) {
-	case EMFILE: /* this process has no descriptor left */
-	case ENFILE: /* the machine has none */
-	case ENOBUFS:
-	case ENOMEM:
-	case EADDRNOTAVAIL: /* no local port is free, or no local address of the family */
-	case EADDRINUSE:
-	case EAGAIN: /* no entry in the routing cache */ return true;
-	default: /* refused, reset, unreachable, filtered, no such family …: it cannot be reached */
-		return false;
-	}
-}
-
-enum check_result check_outcome_errno(struct check_outcome *o, const char *what, int error)
+static enum check_result outcome_errno(
+	struct check_outcome *o, const char *what, int error, enum connect_blame blame)
 {
 	const char *text = strerrordesc_np(error);
 	char first = text != NULL ? text[0] : '\0';
@@ -112,8 +97,18 @@ enum check_result check_outcome_errno(struct check_outcome *o, const char *what,
 		(void)snprintf(o->reason, sizeof o->reason, "%s: %c%s", what, first, text + 1);
 	else
 		(void)snprintf(o->reason, sizeof o->reason, "%s: error %d", what, error);
-	o->result = check_errno_is_local(error) ? CHECK_NOT_RUN : CHECK_FAILED;
+	o->result = blame == BLAME_TARGET ? CHECK_FAILED : CHECK_NOT_RUN;
 	return o->result;
+}
+
+enum check_result check_outcome_call(struct check_outcome *o, const char *what, int error)
+{
+	return outcome_errno(o, what, error, connect_blame_call(error));
+}
+
+enum check_result check_outcome_later(struct check_outcome *o, const char *what, int error)
+{
+	return outcome_errno(o, what, error, connect_blame_later(error));
 }
 
 enum check_result check_outcome_failed(struct check_outcome *o, const char *format, ...)
@@ -125,14 +120,4 @@ enum check_result check_outcome_failed(struct check_outcome *o, const char *form
 	va_end(args);
 	o->result = CHECK_FAILED;
 	return o->result;
-}
-
-int check_socket(int family, int type, int protocol)
-{
-	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
-	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-
-	if (fd >= 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-	return fd;
 }

@@ -2,7 +2,8 @@
  * Checks: one probe of one target, on a libevent loop. One row of the table and one file a kind.
  *
  * A probe ends in one of three ways: it passed, it failed, or it could not be run for want of
- * something on this machine (descriptors, ports, memory), which says nothing about the target. Time
+ * something on this machine (a route, ports, descriptors, memory), which says nothing about the
+ * target. Time
  * is the caller's: it cancels what takes too long (health/scheduler.h) and learns in which phase
  * the probe was. All connections are new ones and are closed by a reset: a prober that closes in
  * order keeps a TIME_WAIT for each, 120,000 of them at 2,000 probes a second.
@@ -80,16 +81,11 @@ extern const struct check_type check_tcp, check_http;
 /* Report the end of `run`, which its kind has freed already. */
 void check_report(struct checks *c, uint32_t tag, const struct check_outcome *outcome);
 
-/* Is this errno of socket() or connect() about this machine and not about the target? */
-bool check_errno_is_local(int error);
-
-/* Fill `o` for an errno: CHECK_NOT_RUN or CHECK_FAILED, reason "connect: connection refused". */
-enum check_result check_outcome_errno(struct check_outcome *o, const char *what, int error);
+/* Fill `o` for an errno, reason "connect: connection refused"; base/connect_blame.h decides between
+ * CHECK_NOT_RUN and CHECK_FAILED. `call`: a function returned it at once; `later`: it came back. */
+enum check_result check_outcome_call(struct check_outcome *o, const char *what, int error);
+enum check_result check_outcome_later(struct check_outcome *o, const char *what, int error);
 enum check_result check_outcome_failed(struct check_outcome *o, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-
-/* A new socket for a probe of `family` (AF_INET, AF_INET6): non-blocking, closed by a reset. -1 with
- * errno. */
-int check_socket(int family, int type, int protocol);
 
 #endif

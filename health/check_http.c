@@ -1,8 +1,9 @@
 /*
  * HTTP: GET over a new connection, and a status that the check expects.
  *
- * libcurl's multi interface runs on our loop: it says which sockets and which moment it waits for,
- * we hand it what happened. It gets as little to do as possible: numeric addresses, plain HTTP/1.1,
+ * The connection is made by us (health/connecting.h) and handed to libcurl as it stands. Its multi
+ * interface runs on our loop: it says which sockets and which moment it waits for, we hand it what
+ * happened. It gets as little to do as possible: numeric addresses, plain HTTP/1.1,
  * no redirects, no proxies from the environment, no cookies, no decompression, no signals, no
  * reuse of connections. Options that never change are set once; idle handles are kept and used
  * again, as setting one up costs more than a probe.
@@ -16,9 +17,7 @@
  * A good status does not pass before its body has come (up to HTTP_BODY_MAX): a proxy that can say
  * 200 but stalls in the body is not well.
  */
-#include "health/check.h"
-
-#include "base/clock.h"
+#include "health/connecting.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -37,7 +36,7 @@
 struct http {
 	struct event_base *base;
 	CURLM *multi;
-	struct event timer; /* the moment libcurl waits for */
+	struct event *timer; /* libevent's: the moment libcurl waits for */
 	CURL *idle[HTTP_IDLE_MAX];
 	size_t idle_count;
 };
@@ -53,16 +52,14 @@ struct http_run {
 	struct check_run run; /* first: the two are cast into each other */
 	struct http *http;
 	const struct conf_check *check;
-	CURL *easy;
+	struct connecting connecting;
+	CURL *easy; /* NULL until the connection stands */
 	struct curl_slist *headers;
-	struct event socket; /* what libcurl waits for on the probe's one socket */
-	bool watched;        /* `socket` is added */
-	bool deaf;           /* it could not be added: the probe will hear nothing */
+	struct event *socket; /* libevent's: what libcurl waits for on the probe's one socket */
+	bool deaf;            /* it could not be added: the probe will hear nothing */
 	bool headers_done;
 	enum http_stop stop;
-	int socket_errno; /* of a socket() that failed */
 	uint32_t header_octets, body_octets;
-	uint64_t started_ns;
 };
 
 /* ---- what libcurl calls ---- */
@@ -125,15 +122,23 @@ static size_t body_came(char *data, size_t size, size_t count, void *arg)
 	return length;
 }
 
+/* It asks once: there is one address, and one connection. */
 static curl_socket_t socket_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct http_run *h = arg;
-	int fd = check_socket(address->family, address->socktype, address->protocol);
+	int fd = connecting_take(&h->connecting);
 
 	(void)purpose;
-	if (fd < 0)
-		h->socket_errno = errno;
+	(void)address;
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int socket_stands(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)arg;
+	(void)fd;
+	(void)purpose;
+	return CURL_SOCKOPT_ALREADY_CONNECTED;
 }
 
 static void harvest(struct http *http);
@@ -167,10 +172,17 @@ static int timer_changed(CURLM *multi, long timeout_ms, void *arg)
 
 	(void)multi;
 	if (timeout_ms < 0)
-		(void)evtimer_del(&http->timer);
+		(void)evtimer_del(http->timer);
 	else
-		(void)evtimer_add(&http->timer, &after);
+		(void)evtimer_add(http->timer, &after);
 	return 0; /* -1 would make the multi handle useless for good */
+}
+
+static void unwatch(struct http_run *h)
+{
+	if (h->socket != NULL)
+		event_free(h->socket);
+	h->socket = NULL;
 }
 
 /* libcurl calls this with CURL_POLL_REMOVE before it closes a socket. */
@@ -186,34 +198,33 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 			return 0;
 		(void)curl_multi_assign(http->multi, fd, h);
 	}
-	if (h->watched)
-		(void)event_del(&h->socket);
-	h->watched = false;
+	unwatch(h);
 	if (what == CURL_POLL_REMOVE)
 		return 0;
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
 		events |= EV_READ;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
 		events |= EV_WRITE;
-	h->watched = event_assign(&h->socket, http->base, fd, events, socket_ready, h) == 0 &&
-		     event_add(&h->socket, NULL) == 0;
-	h->deaf = h->deaf || !h->watched; /* returning -1 would end every probe's transfer */
+	h->socket = event_new(http->base, fd, events, socket_ready, h);
+	/* returning -1 would end every probe's transfer */
+	h->deaf = h->deaf || h->socket == NULL || event_add(h->socket, NULL) < 0;
 	return 0;
 }
 
 /* ---- the end of a probe ---- */
 
-static bool is_connected(CURL *easy)
+/* Has the request left? What libcurl lacked before that, it lacked here. */
+static bool has_asked(CURL *easy)
 {
-	curl_off_t connect_us = 0;
+	long octets = 0;
 
-	(void)curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connect_us);
-	return connect_us > 0;
+	(void)curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &octets);
+	return octets > 0;
 }
 
 static const char *phase_of(const struct http_run *h)
 {
-	if (!is_connected(h->easy))
+	if (h->easy == NULL)
 		return "connect";
 	return h->headers_done ? "response body" : "response headers";
 }
@@ -223,10 +234,11 @@ static void http_free(struct http_run *h)
 {
 	struct http *http = h->http;
 
-	(void)curl_multi_remove_handle(http->multi, h->easy);
-	if (h->watched) /* by now libcurl has taken it away */
-		(void)event_del(&h->socket);
-	if (http->idle_count < HTTP_IDLE_MAX)
+	if (h->easy != NULL)
+		(void)curl_multi_remove_handle(http->multi, h->easy);
+	unwatch(h);                     /* by now libcurl has taken it away */
+	connecting_end(&h->connecting); /* unless libcurl has had it */
+	if (h->easy != NULL && http->idle_count < HTTP_IDLE_MAX)
 		http->idle[http->idle_count++] = h->easy;
 	else
 		curl_easy_cleanup(h->easy);
@@ -244,7 +256,7 @@ static enum check_result outcome_by_status(struct http_run *h, struct check_outc
 	if (!status_expected(h->check, status))
 		return o->result;
 	o->result = CHECK_PASSED;
-	o->latency_us = (uint32_t)((clock_mono_ns() - h->started_ns) / 1000);
+	o->latency_us = connecting_latency_us(&h->connecting);
 	return o->result;
 }
 
@@ -262,16 +274,12 @@ static void http_outcome(struct http_run *h, CURLcode code, struct check_outcome
 	case STOP_BODY_ENOUGH: (void)outcome_by_status(h, o); return;
 	case STOP_NO: break;
 	}
-	if (h->socket_errno != 0)
-		(void)check_outcome_errno(o, "socket", h->socket_errno);
-	else if (code == CURLE_OK)
+	if (code == CURLE_OK)
 		(void)outcome_by_status(h, o);
-	else if (code == CURLE_OUT_OF_MEMORY && !is_connected(h->easy))
-		(void)check_outcome_errno(o, "probe", ENOMEM);
+	else if (code == CURLE_OUT_OF_MEMORY && !has_asked(h->easy))
+		(void)check_outcome_call(o, "probe", ENOMEM);
 	else if (code == CURLE_OUT_OF_MEMORY) /* libcurl's answer to a header line above 100 KiB */
 		(void)check_outcome_failed(o, "response header line too long");
-	else if (code == CURLE_COULDNT_CONNECT && error != 0)
-		(void)check_outcome_errno(o, "connect", (int)error);
 	else if (code == CURLE_GOT_NOTHING)
 		(void)check_outcome_failed(o, "closed without a response");
 	else if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
@@ -333,6 +341,7 @@ static CURL *easy_new(void)
 	(void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, header_came);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_came);
 	(void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, socket_open);
+	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, socket_stands);
 	if (curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http") != CURLE_OK) {
 		curl_easy_cleanup(easy);
 		return NULL;
@@ -341,14 +350,14 @@ static CURL *easy_new(void)
 }
 
 /* All that differs between probes. False without memory. */
-static bool easy_aim(struct http_run *h, const struct hostport *target)
+static bool easy_aim(struct http_run *h)
 {
 	char address[HOSTPORT_TEXT_MAX], url[HTTP_URL_MAX], host[HTTP_HOST_MAX];
 	struct curl_slist *more;
 	CURL *easy = h->easy;
 	int length;
 
-	(void)hostport_format(target, address);
+	(void)hostport_format(&h->connecting.target, address);
 	length = snprintf(url, sizeof url, "http://%s%s", address, h->check->path);
 	if (length < 0 || (size_t)length >= sizeof url)
 		return false;
@@ -366,30 +375,49 @@ static bool easy_aim(struct http_run *h, const struct hostport *target)
 	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h) == CURLE_OK;
 }
 
+/* The connection stands: the rest is libcurl's. False without memory. */
+static bool http_ask(struct http_run *h)
+{
+	struct http *http = h->http;
+
+	h->easy = http->idle_count > 0 ? http->idle[--http->idle_count] : easy_new();
+	return h->easy != NULL && easy_aim(h) &&
+	       curl_multi_add_handle(http->multi, h->easy) == CURLM_OK;
+}
+
+static void http_connected(struct connecting *c, struct check_outcome *o)
+{
+	struct http_run *h = (struct http_run *)((char *)c - offsetof(struct http_run, connecting));
+	struct checks *checks = h->run.checks;
+	uint32_t tag = h->run.tag;
+
+	if (o->result == CHECK_PASSED && http_ask(h))
+		return;
+	if (o->result == CHECK_PASSED)
+		(void)check_outcome_call(o, "probe", ENOMEM);
+	http_free(h);
+	check_report(checks, tag, o);
+}
+
 static enum check_result http_start(void *shared, struct event_base *base,
 	const struct conf_check *check, const struct hostport *target, struct check_run **run,
 	struct check_outcome *outcome)
 {
-	struct http *http = shared;
 	struct http_run *h = calloc(1, sizeof *h);
+	enum check_result result;
 
-	(void)base;
 	if (h == NULL)
-		return check_outcome_errno(outcome, "probe", ENOMEM);
-	h->http = http;
+		return check_outcome_call(outcome, "probe", ENOMEM);
+	h->http = shared;
 	h->check = check;
-	h->started_ns = clock_mono_ns();
-	h->easy = http->idle_count > 0 ? http->idle[--http->idle_count] : easy_new();
-	if (h->easy == NULL) {
-		free(h);
-		return check_outcome_errno(outcome, "probe", ENOMEM);
-	}
-	if (!easy_aim(h, target) || curl_multi_add_handle(http->multi, h->easy) != CURLM_OK) {
+	result = connecting_start(&h->connecting, base, target, http_connected, outcome);
+	if (result == CHECK_PASSED)
+		result = http_ask(h) ? CHECK_RUNNING : check_outcome_call(outcome, "probe", ENOMEM);
+	if (result == CHECK_RUNNING)
+		*run = &h->run;
+	else
 		http_free(h);
-		return check_outcome_errno(outcome, "probe", ENOMEM);
-	}
-	*run = &h->run;
-	return CHECK_RUNNING;
+	return result;
 }
 
 static const char *http_cancel(struct check_run *run)
@@ -411,7 +439,8 @@ static void http_close(void *shared)
 		curl_easy_cleanup(http->idle[--http->idle_count]);
 	if (http->multi != NULL)
 		(void)curl_multi_cleanup(http->multi);
-	(void)evtimer_del(&http->timer);
+	if (http->timer != NULL)
+		event_free(http->timer);
 	free(http);
 	curl_global_cleanup();
 }
@@ -429,9 +458,9 @@ static int http_open(struct event_base *base, void **shared, struct err *e)
 		return err_set(e, "no memory for HTTP checks");
 	}
 	http->base = base;
-	(void)evtimer_assign(&http->timer, base, timer_fired, http);
+	http->timer = evtimer_new(base, timer_fired, http);
 	http->multi = curl_multi_init();
-	if (http->multi == NULL ||
+	if (http->timer == NULL || http->multi == NULL ||
 		curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, socket_changed) ||
 		curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) ||
 		curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, timer_changed) ||

@@ -219,6 +219,22 @@ static void a_refusing_target_fails_and_says_so(void **state)
 	(void)close(fd);
 }
 
+/* libcurl would call it a failed connection. */
+static void a_target_without_a_route_is_not_tested(void **state)
+{
+	struct conf_check check = check_with("/", NULL);
+	struct hostport at = {.port = 80};
+	struct loop l;
+
+	(void)state;
+	assert_int_equal(addr_parse("255.255.255.255", &at.addr), 0);
+	loop_open(&l);
+	loop_start(&l, 0, &check, &at);
+	assert_int_equal(loop_wait(&l, 0)->result, CHECK_NOT_RUN);
+	assert_string_equal(l.outcome[0].reason, "connect: network is unreachable");
+	loop_close(&l);
+}
+
 /* Let the loop run until the server has done what `counter` counts. */
 static void wait_for(struct loop *l, const _Atomic int *counter, int at_least)
 {
@@ -387,6 +403,7 @@ int main(void)
 		cmocka_unit_test(outcomes_follow_the_response),
 		cmocka_unit_test(hostile_servers_fail_with_a_reason),
 		cmocka_unit_test(a_refusing_target_fails_and_says_so),
+		cmocka_unit_test(a_target_without_a_route_is_not_tested),
 		cmocka_unit_test(a_cancelled_probe_tells_its_phase),
 		cmocka_unit_test(a_silent_target_is_cancelled_in_connect),
 		cmocka_unit_test(requests_are_what_proxies_expect),

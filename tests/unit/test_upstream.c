@@ -72,32 +72,6 @@ static void end(struct desk *d, int client, int endpoint)
 	DESK_UNTIL(d, d->worker.active < active);
 }
 
-static void the_fault_decides_who_is_blamed(void **state)
-{
-	static const struct {
-		int error;
-		enum fault fault;
-	} cases[] = {
-		{ECONNREFUSED, FAULT_ENDPOINT},
-		{ETIMEDOUT, FAULT_ENDPOINT},
-		{EHOSTUNREACH, FAULT_ENDPOINT},
-		{ENETUNREACH, FAULT_ENDPOINT},
-		{ECONNRESET, FAULT_ENDPOINT},
-		{EADDRNOTAVAIL, FAULT_LOCAL},
-		{EACCES, FAULT_LOCAL},
-		{EPERM, FAULT_LOCAL},
-		{EAFNOSUPPORT, FAULT_LOCAL},
-		{EMFILE, FAULT_RESOURCE},
-		{ENFILE, FAULT_RESOURCE},
-		{ENOBUFS, FAULT_RESOURCE},
-		{ENOMEM, FAULT_RESOURCE},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++)
-		assert_int_equal(upstream_fault(cases[i].error), cases[i].fault);
-}
-
 static void a_refused_connection_goes_to_the_next_endpoint_and_health_hears_of_it(void **state)
 {
 	struct desk *d = desk_new();
@@ -118,6 +92,26 @@ static void a_refused_connection_goes_to_the_next_endpoint_and_health_hears_of_i
 	assert_int_equal(desk_active(d, 1), 1);
 	end(d, client, endpoint);
 	assert_int_equal(desk_active(d, 1), 0);
+	desk_close(d);
+}
+
+/* connect() itself says no: nothing was sent, so nothing is known of the endpoint. */
+static void an_endpoint_that_cannot_be_tried_from_here_is_not_blamed(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	d->endpoint[0].address[0] = (struct addr){FAMILY_IPV4, {255, 255, 255, 255}};
+	desk_open(d);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 1);
+	talk(d, client, endpoint);
+	assert_int_equal(failures(d, 0, 0), 0);
+	assert_int_equal(wakes(d), 0);
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_LOCAL), 1);
+	assert_int_equal(desk_counter(d, BALANCER_RETRIED), 1);
+	end(d, client, endpoint);
 	desk_close(d);
 }
 
@@ -363,9 +357,9 @@ static void without_descriptors_for_the_endpoint_no_endpoint_is_blamed(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_fault_decides_who_is_blamed),
 		cmocka_unit_test(
 			a_refused_connection_goes_to_the_next_endpoint_and_health_hears_of_it),
+		cmocka_unit_test(an_endpoint_that_cannot_be_tried_from_here_is_not_blamed),
 		cmocka_unit_test(a_silent_endpoint_is_given_up_after_the_timeout),
 		cmocka_unit_test(when_all_endpoints_refuse_the_client_is_reset),
 		cmocka_unit_test(the_other_family_of_an_endpoint_is_tried_before_the_next_endpoint),
