@@ -128,16 +128,18 @@ static bool follow_cname(struct walk *w, const struct rrset *cname)
 	return go_on(w, target, at);
 }
 
-/* RFC 8482: never everything. A CNAME is given as it is, anything else by a synthesised HINFO (4.2
- * there). */
+/* RFC 8482: never everything. A CNAME or a HINFO of the zone is given as it is, anything else by a
+ * synthesised HINFO (4.2 there). */
 static void answer_any(struct walk *w, const struct node *n)
 {
 	static const uint8_t hinfo[] = {7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
-	const struct rrset *cname = node_rrset(n, TYPE_CNAME);
+	const struct rrset *own = node_rrset(n, TYPE_CNAME);
 	bool fits;
 
-	if (cname != NULL)
-		fits = reply_add(w->reply, SECTION_ANSWER, cname, &w->owner, 0);
+	if (own == NULL)
+		own = node_rrset(n, TYPE_HINFO);
+	if (own != NULL)
+		fits = reply_add(w->reply, SECTION_ANSWER, own, &w->owner, 0);
 	else if (node_rrset_count(n) > 0 || node_pool(n) != NULL)
 		fits = reply_add_record(w->reply, SECTION_ANSWER, &w->owner, TYPE_HINFO, ANY_TTL_S,
 			hinfo, sizeof hinfo);

@@ -72,6 +72,7 @@ static const char plain[] =
 	"@ MX 10 mail\n@ MX 20 mail\n@ MX 30 mail.other.\n"
 	"ns1 A 192.0.2.53\nns1 AAAA 2001:db8::53\n"
 	"mail A 192.0.2.25\n"
+	"pc A 192.0.2.26\npc 60 HINFO AMD64 LINUX\n*.pcs 60 HINFO VAX UNIX\n*.pcs TXT x\n"
 	"www CNAME web\nweb A 192.0.2.80\n"
 	"out CNAME elsewhere.test.\n"
 	"dead CNAME nothing\n"
@@ -217,6 +218,10 @@ static const struct answer_case algorithm[] = {
 		"AN grow.example.com. 3600 IN DNAME x.grow.example.com.\n"},
 	{"ANY is a HINFO (RFC 8482, 4.2)", "web.example.com.", "ANY",
 		"NOERROR aa\nAN web.example.com. 3600 IN HINFO \"RFC8482\" \"\"\n"},
+	{"ANY at a HINFO of the zone is that", "pc.example.com.", "ANY",
+		"NOERROR aa\nAN pc.example.com. 60 IN HINFO \"AMD64\" \"LINUX\"\n"},
+	{"the same by a wildcard", "any.pcs.example.com.", "ANY",
+		"NOERROR aa\nAN any.pcs.example.com. 60 IN HINFO \"VAX\" \"UNIX\"\n"},
 	{"ANY at a CNAME is the CNAME", "www.example.com.", "ANY",
 		"NOERROR aa\nAN www.example.com. 3600 IN CNAME web.example.com.\n"},
 	{"ANY at an empty non-terminal", "_tcp.example.com.", "ANY", "NOERROR aa\n" SOA_PLAIN},
