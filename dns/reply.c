@@ -228,8 +228,6 @@ bool reply_add_soa(
 	memcpy(r->at, rdata, SOA_TAIL_SIZE);
 	if (load_u32(head + 4) > cap_s)
 		store_u32(head + 4, cap_s);
-	if (load_u32(r->at + SOA_TAIL_SIZE - 4) > cap_s)
-		store_u32(r->at + SOA_TAIL_SIZE - 4, cap_s);
 	r->at += SOA_TAIL_SIZE;
 	store_u16(head + 8, (uint16_t)(r->at - head - RECORD_FIXED_SIZE));
 	r->count[SECTION_AUTHORITY]++;

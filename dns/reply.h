@@ -80,9 +80,10 @@ bool reply_add_record(struct reply *r, enum section s, const struct owner *owner
 bool reply_add_cname(struct reply *r, const struct owner *owner, uint32_t ttl_s,
 	const uint8_t *target, uint16_t *target_at);
 
-/* Add the SOA of a negative answer, an rrset of one, for `apex`; its TTL and its minimum are at
- * most cap_s (UINT32_MAX: as they are). `apex->wire` is lower-cased: names that end in it are
- * compressed without a search. */
+/* Add the SOA of a negative answer, an rrset of one, for `apex`; its TTL is at most cap_s
+ * (UINT32_MAX: as it is), which caches heed (RFC 2308, 5: the lesser of TTL and MINIMUM), and its
+ * data are the zone's. `apex->wire` is lower-cased: names that end in it are compressed without a
+ * search. */
 bool reply_add_soa(
 	struct reply *r, const struct rrset *soa, const struct owner *apex, uint32_t cap_s);
 

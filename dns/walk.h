@@ -29,8 +29,7 @@ struct walk {
 /* The owner of a suffix of the current name. */
 struct owner walk_suffix(const struct walk *w, unsigned label);
 
-/* NOERROR or NXDOMAIN with the zone's SOA, whose TTL and minimum are at most cap_s (UINT32_MAX: as
- * they are). */
+/* NOERROR or NXDOMAIN with the zone's SOA, whose TTL is at most cap_s (UINT32_MAX: as it is). */
 void walk_negative(struct walk *w, enum rcode rcode, uint32_t cap_s);
 
 /* Addresses of the names in the records of `set`, as far as they lie in the zone and fit. */
