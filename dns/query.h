@@ -19,6 +19,7 @@
 #define UDP_PAYLOAD_PLAIN 512u  /* without EDNS (RFC 1035, 4.2.1) */
 #define UDP_PAYLOAD_USUAL 1232u /* without a configuration: fits an IPv6 packet without fragments */
 #define UDP_PAYLOAD_MAX   4096u /* never more, whatever client and configuration say */
+#define QUERY_MAX         4096u /* octets kept of a query; of a longer one only its beginning is seen */
 
 enum query_action {
 	QUERY_DROP,     /* no reply: shorter than a header, or itself a reply */
@@ -52,7 +53,7 @@ struct query_tsig {
 };
 
 struct query {
-	const uint8_t *packet; /* borrowed from the caller */
+	const uint8_t *packet, *end; /* borrowed from the caller */
 	const struct query_rules *rules;
 	uint16_t id, flags; /* as received */
 	uint16_t type, class;

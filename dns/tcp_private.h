@@ -8,8 +8,8 @@
 #include <event2/event.h>
 #include <sys/queue.h>
 
-#define TCP_QUERY_MAX    4096u /* octets kept of a query with its length; the rest is passed over */
-#define TCP_TURN_QUERIES 16u   /* of one connection before the others have their turn */
+#define TCP_QUERY_MAX    (2 + QUERY_MAX) /* with its length; the rest is passed over */
+#define TCP_TURN_QUERIES 16u             /* of one connection before the others have their turn */
 #define TCP_SCRATCH      ((size_t)4 * (2 + REPLY_MAX)) /* replies of one turn before they are sent */
 
 struct tcp_connection {

@@ -11,21 +11,26 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH_MAX 64u /* datagrams a system call; more gained nothing */
-#define QUERY_ROOM                                                                                 \
-	1472u /* octets kept of a datagram: what an Ethernet frame carries; the rest is cut and FORMERR */
+#define BATCH_MAX     64u  /* datagrams a system call; more gained nothing */
 #define DRAIN_BATCHES 160u /* what the receive buffer holds, about 10,000 datagrams */
 #define SEND_WAIT_MS  5    /* how long a full send buffer may hold a batch up */
 #define SHORTAGE_MS   10   /* pause when the kernel has no memory to receive */
 #define CONTROL_SIZE  CMSG_SPACE(sizeof(struct in6_pktinfo)) /* the larger of the two */
 
+/* What a usual query touches of it is its head and two lines of `query`, whatever that has room for:
+ * see below. */
 struct datagram {
 	struct sockaddr_storage peer;
 	struct iovec query_part, reply_part;
 	_Alignas(struct cmsghdr) char control[CONTROL_SIZE];
-	uint8_t query[QUERY_ROOM];
-	uint8_t *reply; /* in `replies` */
+	uint8_t *reply;           /* in `replies` */
+	uint8_t query[QUERY_MAX]; /* the rest of a longer one is cut, which is FORMERR */
 };
+
+/* A level-1 cache places a line by its address modulo 4,096: neighbours must not differ by just that,
+ * else all queries of a batch share two places. */
+_Static_assert(
+	sizeof(struct datagram) % 4096 >= 64, "datagrams lie on top of each other in a cache");
 
 struct udp {
 	struct dns_worker worker;

@@ -265,3 +265,56 @@ def test_signed_queries_are_told_that_no_key_is_known(lab):
     assert reply[3] & 15 == dns.rcode.NOTAUTH
     assert reply[-4:-2] == struct.pack(">H", 17)  # BADKEY, before the length of "other data", 0
     assert "BADKEY" in server.dig("-y", "hmac-sha256:key.:c2VjcmV0c2VjcmV0c2VjcmV0", "static.master.com")
+
+
+def raw(server, wire, tcp=False):
+    """The reply to octets that no client library would send; its opcode is the query's."""
+    reply = bytearray(exchange(server, wire, tcp))
+    assert reply[2] >> 3 & 15 == wire[2] >> 3 & 15
+    reply[2] &= 0x87  # dnspython does not know them all
+    return dns.message.from_wire(bytes(reply))
+
+
+def exchange(server, wire, tcp):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect((server.address, server.port))
+        if not tcp:
+            s.send(wire)
+            return s.recv(65535)
+        f = s.makefile("rwb")
+        f.write(struct.pack(">H", len(wire)) + wire)
+        f.flush()
+        return f.read(*struct.unpack(">H", f.read(2)))
+
+
+def test_queries_of_4096_octets_are_answered_over_udp_and_tcp(lab):
+    server = start(lab)
+    plain = dns.message.make_query("static.master.com", "A", use_edns=0, payload=1232).to_wire()
+    for size in (512, 1472, 1473, 2000, 4000, 4095, 4096, 4097, 9000):
+        fill = size - len(plain) - 4
+        wire = plain[:-2] + struct.pack(">HHH", fill + 4, 12, fill) + bytes(fill)  # padding
+        assert len(wire) == size
+        for tcp in (False, True):
+            reply = raw(server, wire, tcp)
+            if size <= 4096:
+                assert rdata(reply) == {"192.0.2.80"} and reply.edns == 0, (size, tcp)
+            else:
+                assert reply.rcode() == dns.rcode.FORMERR, (size, tcp)
+    assert rdata(ask(server)) == {"192.0.2.80"}  # nothing of a long one is left behind
+    counters = server.status()["counters"]["dns"]
+    assert counters["tcp_query_cut"] == 2, counters
+
+
+def test_every_opcode_gets_an_opt_for_an_opt(lab):
+    server = start(lab)
+    for opcode in range(16):
+        for with_edns in (True, False):
+            q = dns.message.make_query("static.master.com", "A", use_edns=0 if with_edns else -1,
+                                       options=[cookie()] if with_edns else None)
+            wire = bytearray(q.to_wire())
+            wire[2] |= opcode << 3
+            reply = raw(server, bytes(wire))
+            assert reply.rcode() == (0 if opcode == 0 else dns.rcode.NOTIMP)
+            assert reply.edns == (0 if with_edns else -1), opcode
+            assert not with_edns or option(reply, COOKIE)[:8] == CLIENT

@@ -125,6 +125,154 @@ static void a_reply_over_tcp_has_up_to_65535_octets(void **state)
 	}
 }
 
+/* ---- an OPT for an OPT ---- */
+
+#define Q_WWW "\3www\1e\4test\0"
+#define Q_A   Q_WWW "\0\1\0\1"
+#define OPT_END                                                                                    \
+	"\0\x0c\0\x0a\0\x08"                                                                       \
+	"abcdefgh" /* RDLENGTH, a cookie */
+#define OPT_OK OPT OPT_END
+#define RR_A   "\xc0\x0c\0\1\0\1\0\0\0\0\0\4\1\2\3\4"
+#define TSIG   "\1k\0\0\xfa\0\xff\0\0\0\0\0\x15\1h\0\0\0\0\0\0\1\1\x2c\0\2\xab\xcd\x12\x34\0\0\0\0"
+
+struct opt_case {
+	const char *what;
+	uint8_t opcode;
+	uint8_t count[4]; /* of the sections */
+	const char *body;
+	size_t size;
+	unsigned rcode;
+	bool cookie; /* its options could be read, and no TSIG comes behind them in the reply */
+};
+
+static const struct opt_case with_opt[] = {
+	{"an answer", 0, {1, 0, 0, 1}, TEXT(Q_A OPT_OK), 0, true},
+	{"no such name", 0, {1, 0, 0, 1}, TEXT("\1x\1e\4test\0\0\1\0\1" OPT_OK), 3, true},
+	{"no question", 0, {0, 0, 0, 1}, TEXT(OPT "\0\0"), 1, false},
+	{"two questions", 0, {2, 0, 0, 1}, TEXT(Q_A Q_A OPT_OK), 1, true},
+	{"a pointer in the question", 0, {1, 0, 0, 1}, TEXT("\xc0\x0c\0\1\0\1" OPT_OK), 1, true},
+	{"an answer in a query", 0, {1, 1, 0, 1}, TEXT(Q_A RR_A OPT_OK), 1, true},
+	{"authority in a query", 0, {1, 0, 1, 1}, TEXT(Q_A RR_A OPT_OK), 1, true},
+	{"octets behind the last record", 0, {1, 0, 0, 1}, TEXT(Q_A OPT_OK "x"), 1, true},
+	{"a record that is not there", 0, {1, 0, 0, 2}, TEXT(Q_A OPT_OK), 1, true},
+	{"a cookie of 3 octets", 0, {1, 0, 0, 1}, TEXT(Q_A OPT "\0\7\0\x0a\0\3xyz"), 1, false},
+	{"an option cut short", 0, {1, 0, 0, 1}, TEXT(Q_A OPT "\0\5\0\x0a\0\x08x"), 1, false},
+	{"an unknown family of subnets", 0, {1, 0, 0, 1}, TEXT(Q_A OPT "\0\x8\0\x8\0\4\0\x63\0\0"),
+		1, false},
+	{"two OPT", 0, {1, 0, 0, 2}, TEXT(Q_A OPT_OK OPT_OK), 1, true},
+	{"OPT with a name", 0, {1, 0, 0, 1}, TEXT(Q_A "\1x" OPT_OK), 1, true},
+	{"TSIG before OPT", 0, {1, 0, 0, 2}, TEXT(Q_A TSIG OPT_OK), 1, false},
+	{"a broken TSIG before OPT", 0, {1, 0, 0, 2},
+		TEXT(Q_A "\0\0\xfa\0\xff\0\0\0\0\0\1x" OPT_OK), 1, true},
+	{"TSIG", 0, {1, 0, 0, 2}, TEXT(Q_A OPT_OK TSIG), 9, false},
+	{"version 1", 0, {1, 0, 0, 1}, TEXT(Q_A "\0\0\x29\4\xd0\0\1\0\0\0\0"), 16, false},
+	{"version 1 of an update", 5, {1, 0, 0, 1}, TEXT(Q_A "\0\0\x29\4\xd0\0\1\0\0\0\0"), 16,
+		false},
+	{"class HS", 0, {1, 0, 0, 1}, TEXT(Q_WWW "\0\1\0\4" OPT_OK), 5, true},
+	{"a name of class CH that is not told", 0, {1, 0, 0, 1}, TEXT(Q_WWW "\0\x10\0\3" OPT_OK), 5,
+		true},
+	{"not our zone", 0, {1, 0, 0, 1}, TEXT("\1x\0\0\1\0\1" OPT_OK), 5, true},
+	{"AXFR", 0, {1, 0, 0, 1}, TEXT(Q_WWW "\0\xfc\0\1" OPT_OK), 5, true},
+	{"IXFR with its SOA", 0, {1, 0, 1, 1}, TEXT(Q_WWW "\0\xfb\0\1" RR_A OPT_OK), 5, true},
+	{"IXFR with an answer", 0, {1, 1, 0, 1}, TEXT(Q_WWW "\0\xfb\0\1" RR_A OPT_OK), 1, true},
+	{"type 0", 0, {1, 0, 0, 1}, TEXT(Q_WWW "\0\0\0\1" OPT_OK), 1, true},
+	{"type MAILB", 0, {1, 0, 0, 1}, TEXT(Q_WWW "\0\xfd\0\1" OPT_OK), 4, true},
+	{"a DNAME's name that grows too long", 0, {1, 0, 0, 1}, NULL, 0, 6, true},
+	{"NOTIFY with its SOA", 4, {1, 1, 0, 1}, TEXT(Q_WWW "\0\6\0\1" RR_A OPT_OK), 4, true},
+	{"UPDATE with all sections", 5, {1, 1, 2, 1}, TEXT(Q_WWW "\0\6\0\1" RR_A RR_A RR_A OPT_OK),
+		4, true},
+	{"UPDATE with TSIG", 5, {1, 0, 0, 2}, TEXT(Q_WWW "\0\6\0\1" OPT_OK TSIG), 4, true},
+	{"IQUERY", 1, {0, 1, 0, 1}, TEXT("\0\0\1\0\1\0\0\0\0\0\4\1\2\3\4" OPT_OK), 4, true},
+	{"STATUS with OPT alone", 2, {0, 0, 0, 1}, TEXT(OPT_OK), 4, true},
+	{"an opcode and options that cannot be read", 3, {0, 0, 0, 1},
+		TEXT(OPT "\0\5\0\x0a\0\x08x"), 4, false},
+};
+
+/* The rcode of all twelve bits and whether there is an OPT, with the rest of what it must have. */
+static void expect_opt(
+	struct world *w, const char *what, uint8_t opcode, unsigned rcode, bool cookie)
+{
+	ldns_pkt *p = NULL;
+	uint16_t size;
+
+	if (ldns_wire2pkt(&p, w->reply, w->length) != LDNS_STATUS_OK)
+		fail_msg("%s: no reply that can be read", what);
+	if (!ldns_pkt_edns(p) || ldns_pkt_edns_version(p) != 0)
+		fail_msg("%s: no OPT", what);
+	if ((ldns_pkt_edns_extended_rcode(p) << 4 | ldns_pkt_get_rcode(p)) != rcode)
+		fail_msg("%s: rcode %u", what, (unsigned)ldns_pkt_get_rcode(p));
+	if ((w->reply[2] >> 3 & 15) != opcode || !ldns_pkt_qr(p))
+		fail_msg("%s: not a reply to it", what);
+	ldns_pkt_free(p);
+	if (cookie && reply_option(w->reply, w->length, 10, &size) == NULL)
+		fail_msg("%s: no cookie", what);
+}
+
+static size_t put_case(uint8_t *packet, const struct opt_case *c)
+{
+	uint8_t *p = packet;
+
+	memset(packet, 0, 12);
+	packet[2] = (uint8_t)(c->opcode << 3);
+	for (unsigned i = 0; i < 4; i++)
+		packet[5 + 2 * i] = c->count[i];
+	p += 12;
+	if (c->body != NULL) {
+		memcpy(p, c->body, c->size);
+		return 12 + c->size;
+	}
+	for (unsigned i = 0; i < 3; i++, p += 64) {
+		memset(p, 'x', 64);
+		p[0] = 63;
+	}
+	memcpy(p, "\1d\1e\4test\0\0\1\0\1" OPT_OK, 14 + sizeof OPT_OK - 1);
+	return (size_t)(p - packet) + 14 + sizeof OPT_OK - 1;
+}
+
+static void every_reply_to_edns_has_an_opt(void **state)
+{
+	const struct hostport source = {
+		.port = 53, .addr = {.family = FAMILY_IPV4, .bytes = {192, 0, 2, 1}}};
+	static const struct conf_secrets secrets = {.count = 1};
+	struct world *w;
+	struct conf_dns conf;
+	struct text more = {0};
+	uint8_t packet[512];
+
+	(void)state;
+	text_puts(&more, "d DNAME ");
+	long_name(&more, 'y');
+	text_puts(&more, "\n");
+	w = open_world(more.data);
+	text_free(&more);
+	conf = *w->responder.conf;
+	conf.cookies = COOKIES_ANSWER;
+	responder_configure(&w->responder, &conf, &secrets, NULL);
+	for (size_t i = 0; i < COUNT(with_opt); i++) {
+		const struct opt_case *c = &with_opt[i];
+		size_t size = put_case(packet, c);
+
+		for (unsigned tcp = 0; tcp < 2; tcp++) {
+			w->length =
+				respond(&w->responder, packet, size, &source, tcp != 0, w->reply);
+			expect_opt(w, c->what, c->opcode, c->rcode, c->cookie);
+		}
+	}
+	for (uint8_t opcode = 0; opcode < 16; opcode++) {
+		const struct opt_case c = {"", opcode, {1, 0, 0, 1}, TEXT(Q_A OPT_OK), 0, true};
+
+		w->length = respond(
+			&w->responder, packet, put_case(packet, &c), &source, false, w->reply);
+		expect_opt(w, "an opcode", opcode, opcode == 0 ? 0 : 4, true);
+		/* and none for none */
+		w->length = respond(
+			&w->responder, packet, 12 + sizeof Q_A - 1, &source, false, w->reply);
+		assert_int_equal(load_u16(w->reply + 10), 0);
+	}
+	world_free(w);
+}
+
 static void the_last_transfer_is_remembered_whatever_comes_behind_it(void **state)
 {
 	struct world *w = open_world("");
@@ -143,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keepalive_is_told_over_tcp_to_who_asks),
 		cmocka_unit_test(a_reply_over_tcp_has_up_to_65535_octets),
+		cmocka_unit_test(every_reply_to_edns_has_an_opt),
 		cmocka_unit_test(the_last_transfer_is_remembered_whatever_comes_behind_it),
 	};
 
