@@ -79,7 +79,8 @@ static int client_open(const struct group *g)
 	return fd;
 }
 
-static void bind_to(int fd, const char *address, uint16_t port)
+/* False when somebody else has that port. */
+static bool bind_to(int fd, const char *address, uint16_t port)
 {
 	struct sockaddr_storage ss;
 
@@ -88,10 +89,12 @@ static void bind_to(int fd, const char *address, uint16_t port)
 	/* a new IPv6 address is tentative until the kernel's own thread has seen it */
 	if (ss.ss_family == AF_INET6)
 		set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
-	assert_int_equal(bind(fd, (struct sockaddr *)&ss,
-				 ss.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-							  : sizeof(struct sockaddr_in)),
-		0);
+	if (bind(fd, (struct sockaddr *)&ss,
+		    ss.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					     : sizeof(struct sockaddr_in)) == 0)
+		return true;
+	assert_int_equal(errno, EADDRINUSE);
+	return false;
 }
 
 /* Send or connect; loopback delivers within the call. Returns the index of the socket that has it. */
@@ -185,7 +188,7 @@ static void addresses_with_the_same_port_spread_evenly(void **state)
 
 				(void)snprintf(address, sizeof address, patterns[p], 1 + i / 200,
 					1 + i % 200);
-				bind_to(fd, address, 5301);
+				assert_true(bind_to(fd, address, 5301));
 				count[arrive(&g, fd)]++;
 				(void)close(fd);
 			}
@@ -214,15 +217,18 @@ static void one_flow_lands_on_one_worker(void **state)
 		struct group g =
 			group_open(family, (kind & 2) != 0 ? SOCK_STREAM : SOCK_DGRAM, GROUP_MAX);
 
-		for (unsigned i = 0; i < 50; i++) {
+		for (unsigned i = 0; i < 50;) {
 			int fd = client_open(&g);
 			unsigned first = arrive(&g, fd);
 			uint16_t port = port_of(fd);
 
 			(void)close(fd);
 			fd = client_open(&g);
-			bind_to(fd, family == FAMILY_IPV6 ? "::1" : "127.0.0.1", port);
-			assert_int_equal(arrive(&g, fd), first);
+			/* a port that has been taken in between says nothing */
+			if (bind_to(fd, family == FAMILY_IPV6 ? "::1" : "127.0.0.1", port)) {
+				assert_int_equal(arrive(&g, fd), first);
+				i++;
+			}
 			(void)close(fd);
 		}
 		group_close(&g);
@@ -304,7 +310,7 @@ static void ipv6_networks_spread_and_extension_headers_lose_nothing(void **state
 		int fd = client_open(&udp);
 
 		(void)snprintf(text, sizeof text, "2001:db8:0:%x::35", i);
-		bind_to(fd, text, 5301);
+		assert_true(bind_to(fd, text, 5301));
 		count[arrive(&udp, fd)]++;
 		(void)close(fd);
 	}
