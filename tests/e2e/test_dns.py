@@ -1,5 +1,5 @@
 """DNS on the wire: transports, EDNS, static answers, broken packets (issue: DNS; RFC 1034, 1035, 6891, 7766)."""
-import socket, struct
+import random, socket, struct
 import dns.flags, dns.message, dns.query, dns.rcode
 from lab import conf, four_proxies, rdata, serve, wait, ZONE
 
@@ -135,10 +135,21 @@ def test_broken_packets_get_formerr_or_silence_and_never_hurt(lab):
     assert server.role("dns") == pid
 
 
+def free_port():
+    """Free on all addresses for UDP and TCP, and not one that the kernel gives to clients meanwhile."""
+    for port in random.sample(range(10000, 30000), 1000):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp:
+            try:
+                udp.bind(("0.0.0.0", port))
+                tcp.bind(("0.0.0.0", port))
+                return port
+            except OSError:
+                pass
+    raise AssertionError("no port is free")
+
+
 def test_replies_leave_from_the_address_asked_on_wildcard_listeners(lab):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("0.0.0.0", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     four_proxies(lab)
     lab.write("zones/master.com.zone", ZONE)
     lab.start(conf(lab, listen=f"0.0.0.0:{port}"))
