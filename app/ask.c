@@ -65,16 +65,6 @@ static int say(const struct err *e)
 
 /* ---- options ---- */
 
-static int usage(const char *why, const char *what)
-{
-	if (why != NULL)
-		(void)fprintf(stderr, "waymark ask: %s: %s\n", why, what);
-	(void)fprintf(stderr, "usage: waymark ask [-c FILE | --zones FILE_OR_FOLDER] [--from "
-			      "ADDRESS] [--subnet ADDR/LEN]\n"
-			      "                   [--tcp] [--dnssec] [--json] NAME [TYPE]\n");
-	return EXIT_USAGE;
-}
-
 /* Any type may be asked for, also one that no zone may hold: ldns knows them all, and TYPE123. */
 static int parse_type(const char *text, uint16_t *type)
 {
@@ -92,14 +82,14 @@ static int parse_question(struct options *o, int argc, char **argv)
 	const char *why = "";
 
 	if (argc < 1 || argc > 2)
-		return usage(argc < 1 ? "what is asked" : "too many words",
+		return verb_usage("ask", argc < 1 ? "what is asked" : "too many words",
 			argc < 1 ? "NAME is missing" : argv[2]);
 	if (dname_from_text(&o->name, argv[0], NULL, &why) < 0 ||
 		name_from_chars(o->wire, argv[0], strlen(argv[0]), NULL, &why) == 0)
-		return usage(why, argv[0]);
+		return verb_usage("ask", why, argv[0]);
 	o->type = TYPE_A;
 	if (argc == 2 && parse_type(argv[1], &o->type) < 0)
-		return usage("unknown type", argv[1]);
+		return verb_usage("ask", "unknown type", argv[1]);
 	return 0;
 }
 
@@ -125,21 +115,21 @@ static int parse_options(struct options *o, int argc, char **argv)
 		case OPT_JSON: o->json = true; break;
 		case OPT_FROM:
 			if (addr_parse(optarg, &o->from) < 0)
-				return usage("no address", optarg);
+				return verb_usage("ask", "no address", optarg);
 			break;
 		case OPT_SUBNET:
 			if (prefix_parse(optarg, &o->subnet) < 0)
-				return usage(
+				return verb_usage("ask",
 					"no ADDR/LEN, or bits are set past the length", optarg);
 			o->has_subnet = true;
 			break;
-		default: return usage(NULL, NULL);
+		default: return verb_usage("ask", NULL, NULL);
 		}
 	}
 	if (o->conf != NULL && o->zones != NULL)
-		return usage("either -c or --zones", o->zones);
+		return verb_usage("ask", "either -c or --zones", o->zones);
 	if (o->conf == NULL && o->zones == NULL)
-		o->conf = "waymark.yaml";
+		o->conf = CONF_FILE_DEFAULT;
 	return parse_question(o, argc - optind, argv + optind);
 }
 

@@ -7,7 +7,9 @@
  */
 #include "app/verbs.h"
 
+#include "app/folders.h"
 #include "app/journal.h"
+#include "app/privileges.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "conf/conf.h"
@@ -36,7 +38,9 @@ struct loaded {
 struct check {
 	const char *conf_file, *zones; /* -c, --zones; NULL = not given */
 	bool print;
-	struct conf *conf; /* NULL: no -c, or it has errors */
+	struct conf *conf;     /* what could be understood of -c; NULL without */
+	bool faultless;        /* it has no errors */
+	struct accounts roles; /* files are opened as the role that will read them */
 	struct zone_pools pools;
 	const char **names; /* of pools, then of regions */
 	int copies;         /* the folder of last good zones; -1 = none that can be read */
@@ -47,12 +51,13 @@ struct check {
 
 /* ---- zones ---- */
 
-/* What POOL records may name: the configuration's pools and regions, or anything without one. */
+/* What POOL records may name: the configuration's pools and regions; anything without one, or when a
+ * syntax error hides some. */
 static int name_pools(struct check *k)
 {
 	const struct conf *c = k->conf;
 
-	if (c == NULL) {
+	if (c == NULL || c->cut) {
 		k->pools.any = true;
 		return 0;
 	}
@@ -163,11 +168,19 @@ static int wanted(const struct dirent *entry)
 	return entry->d_name[0] != '.' && has_suffix(entry->d_name, &stem);
 }
 
+/* `dirfd` was opened with the rights that the supervisor has, the files in it with those of dns. */
+static int list_folder(struct check *k, int dirfd, struct dirent ***list)
+{
+	if (dirfd < 0 || privileges_borrow(&k->roles, ROLE_DNS) < 0)
+		return -1;
+	return scandirat(dirfd, ".", list, wanted, alphasort);
+}
+
 static void check_folder(struct check *k, const char *path, const struct conf_position *at)
 {
 	struct dirent **list = NULL;
 	int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int count = dirfd >= 0 ? scandir(path, &list, wanted, alphasort) : -1;
+	int count = list_folder(k, dirfd, &list);
 
 	if (count < 0)
 		report_add(&k->report, SEVERITY_ERROR, at != NULL ? k->conf->file : NULL,
@@ -181,6 +194,7 @@ static void check_folder(struct check *k, const char *path, const struct conf_po
 		free(list[i]);
 	}
 	free(list);
+	privileges_give_back(&k->roles);
 	if (dirfd >= 0)
 		(void)close(dirfd);
 }
@@ -214,21 +228,72 @@ static void check_zones_argument(struct check *k)
 
 /* ---- databases ---- */
 
+/* Read `path` as role `r` does: its folder with the supervisor's rights, the file with the role's. */
+static int read_as(
+	struct check *k, enum role r, const char *path, char **data, size_t *length, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[CONF_PATH_MAX];
+	int dirfd, rc = -1;
+
+	(void)snprintf(folder, sizeof folder, "%.*s",
+		slash == NULL  ? 1
+		: slash > path ? (int)(slash - path)
+			       : 1,
+		slash == NULL ? "." : path);
+	dirfd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return err_at(e, path, 0, 0, "cannot open its folder: %s", strerror(errno));
+	if (privileges_borrow(&k->roles, r) < 0)
+		(void)err_at(e, path, 0, 0, "cannot become the account of %s: %s", role_name(r),
+			strerror(errno));
+	else if (file_read(dirfd, slash != NULL ? slash + 1 : path, MMDB_FILE_MAX, data, length,
+			 e) < 0)
+		(void)snprintf(e->file, sizeof e->file, "%s", path);
+	else
+		rc = 0;
+	privileges_give_back(&k->roles);
+	(void)close(dirfd);
+	return rc;
+}
+
+/* dns reads databases, and so does the balancer, perhaps with another account. */
+static int read_database(
+	struct check *k, const char *path, char **data, size_t *length, struct err *e)
+{
+	char *again = NULL;
+	int rc;
+
+	if (read_as(k, ROLE_DNS, path, data, length, e) < 0)
+		return -1;
+	if (k->conf->balancer_count == 0 ||
+		k->roles.role[ROLE_BALANCER].uid == k->roles.role[ROLE_DNS].uid)
+		return 0;
+	rc = read_as(k, ROLE_BALANCER, path, &again, length, e);
+	free(again);
+	if (rc < 0)
+		free(*data);
+	return rc;
+}
+
 static void check_databases(struct check *k)
 {
+	/* regions with errors are not looked at a second time */
+	static const struct conf no_regions;
+
 	for (size_t i = 0; i < k->conf->database_count; i++) {
 		struct geo_source source = {.path = k->conf->databases[i].path};
 		struct geo_table *table = NULL;
 		char *data = NULL;
 		struct err e;
 
-		if (file_read(AT_FDCWD, source.path, MMDB_FILE_MAX, &data, &source.length, &e) <
-			0) {
+		if (read_database(k, source.path, &data, &source.length, &e) < 0) {
 			report_err(&k->report, &e);
 			continue;
 		}
 		source.data = data;
-		if (geo_build(k->conf, &source, 1, &table, NULL, &e) < 0) {
+		if (geo_build(k->faultless ? k->conf : &no_regions, &source, 1, &table, NULL, &e) <
+			0) {
 			report_err(&k->report, &e);
 		} else {
 			geo_free(table);
@@ -236,17 +301,6 @@ static void check_databases(struct check *k)
 		}
 		free(data);
 	}
-}
-
-/* ---- secrets ---- */
-
-static void check_secrets(struct check *k)
-{
-	struct conf_secrets secrets;
-	struct err e;
-
-	if (conf_secrets_load(k->conf, &secrets, &e) < 0)
-		report_err(&k->report, &e);
 }
 
 /* ---- the verb ---- */
@@ -297,22 +351,51 @@ static void sum_up(const struct check *k)
 	text_free(&found);
 }
 
+static void check_secrets(struct check *k)
+{
+	struct conf_secrets secrets;
+	struct err e;
+
+	if (conf_secrets_load(k->conf, &secrets, &e) < 0)
+		report_err(&k->report, &e);
+}
+
+/* Who the roles would be, and whether they may write into the state folder. */
+static void check_accounts(struct check *k)
+{
+	struct err e;
+
+	if (accounts_find(k->conf, &k->roles, &e) < 0) {
+		report_err(&k->report, &e);
+		k->roles.change = false; /* look at the files as who we are */
+	} else if (folders_check_state(k->conf, &k->roles, &e) < 0) {
+		report_err(&k->report, &e);
+	}
+}
+
+static void load_conf(struct check *k)
+{
+	k->conf = conf_load_parts(k->conf_file, &k->report);
+	k->faultless = k->report.errors == 0;
+	if (k->conf != NULL)
+		check_accounts(k);
+	if (k->faultless)
+		check_secrets(k);
+}
+
 static int run_check(struct check *k)
 {
-	bool conf_good = k->conf_file == NULL || conf_load(k->conf_file, &k->conf, &k->report) == 0;
-
+	if (k->conf_file != NULL)
+		load_conf(k);
 	open_copies(k);
-	/* without its pools, every POOL record would be an error of the second kind */
-	if (conf_good && name_pools(k) < 0)
+	if (name_pools(k) < 0)
 		report_add(&k->report, SEVERITY_ERROR, NULL, 0, 0, "out of memory");
-	else if (conf_good && k->zones != NULL)
+	else if (k->zones != NULL)
 		check_zones_argument(k);
-	else if (conf_good)
+	else if (k->conf != NULL && k->conf->zones.path != NULL)
 		check_folder(k, k->conf->zones.path, &k->conf->zones.position);
 	if (k->conf != NULL && k->zones == NULL)
 		check_databases(k);
-	if (k->conf != NULL)
-		check_secrets(k);
 	report_print(&k->report);
 	sum_up(k);
 	if (k->report.errors > 0)
@@ -344,14 +427,6 @@ static int print_generated(void (*print)(struct text *out))
 	return written ? 0 : 1;
 }
 
-static int usage(void)
-{
-	(void)fprintf(stderr, "Usage: waymark check -c FILE [--print]\n"
-			      "       waymark check --zones FILE|FOLDER [-c FILE] [--print]\n"
-			      "       waymark check --print-reference | --print-json-schema\n");
-	return EXIT_USAGE;
-}
-
 int verb_check(int argc, char **argv)
 {
 	struct check k = {.copies = -1};
@@ -369,10 +444,15 @@ int verb_check(int argc, char **argv)
 		else if (strcmp(argv[i], "--zones") == 0 && i + 1 < argc)
 			k.zones = argv[++i];
 		else
-			return usage();
+			return verb_usage("check", "not understood", argv[i]);
 	}
+	if (k.conf_file == NULL && k.zones == NULL && access(CONF_FILE_DEFAULT, F_OK) == 0)
+		k.conf_file = CONF_FILE_DEFAULT;
 	if (k.conf_file == NULL && k.zones == NULL)
-		return usage();
+		return verb_usage("check",
+			"no " CONF_FILE_DEFAULT
+			" here, and neither -c FILE nor --zones FILE|FOLDER",
+			NULL);
 	rc = run_check(&k);
 	check_clear(&k);
 	return rc;

@@ -29,6 +29,23 @@ static bool is_empty(int fd)
 	return empty;
 }
 
+/* May the account write into a folder like this? Its supplementary groups do not count: a role has
+ * none. */
+static bool may_write(const struct stat *st, const struct account *a)
+{
+	return st->st_uid == a->uid || (st->st_mode & 02) != 0 ||
+	       (st->st_gid == a->gid && (st->st_mode & 020) != 0);
+}
+
+/* Always -1. */
+static int not_writable(const char *path, const struct stat *st, enum role r,
+	const struct account *a, struct err *e)
+{
+	return err_set(e,
+		"the state folder %s belongs to uid %u: %s runs as uid %u and cannot write there",
+		path, (unsigned)st->st_uid, role_name(r), (unsigned)a->uid);
+}
+
 /*
  * Let `r` write into its folder. What is ours to give away goes to its account; anything else is
  * only looked at: changing the owner of a folder that a typing error named would be worse than an
@@ -47,14 +64,10 @@ static int give(
 					 strerror(errno));
 	if (fstat(fd, &st) < 0)
 		return err_set(e, "cannot stat the state folder %s: %s", path, strerror(errno));
-	if (st.st_uid == to->uid || (st.st_mode & 02) != 0 ||
-		(st.st_gid == to->gid && (st.st_mode & 020) != 0))
+	if (may_write(&st, to))
 		return 0;
 	if (!ours)
-		return err_set(e,
-			"the state folder %s belongs to uid %u: %s runs as uid %u and cannot write "
-			"there",
-			path, (unsigned)st.st_uid, role_name(r), (unsigned)to->uid);
+		return not_writable(path, &st, r, to, e);
 	if (fchown(fd, to->uid, to->gid) < 0)
 		return err_set(e, "cannot give the state folder %s to uid %u: %s", path,
 			(unsigned)to->uid, strerror(errno));
@@ -110,6 +123,26 @@ static int state_folders_open(
 	(void)close(zones_fd); /* dns opens it itself */
 	/* last: what is given away may be out of reach at a reload, with fewer capabilities */
 	return rc < 0 ? -1 : give(f->state.fd, ours, a, ROLE_CONTROL, c->state, e);
+}
+
+int folders_check_state(const struct conf *c, const struct accounts *a, struct err *e)
+{
+	int fd = c->state != NULL ? open(c->state, OPEN_FLAGS) : -1;
+	struct stat st;
+	int rc = 0;
+
+	if (c->state == NULL || (fd < 0 && errno == ENOENT))
+		return 0; /* it is made at the start */
+	if (fd < 0)
+		return err_set(e, "cannot open the state folder %s: %s", c->state, strerror(errno));
+	if (!a->change && faccessat(fd, ".", W_OK | X_OK, 0) < 0)
+		rc = err_set(
+			e, "cannot write into the state folder %s: %s", c->state, strerror(errno));
+	else if (a->change && fstat(fd, &st) == 0 && !may_write(&st, &a->role[ROLE_CONTROL]) &&
+		 !(st.st_uid == 0 && is_empty(fd)))
+		rc = not_writable(c->state, &st, ROLE_CONTROL, &a->role[ROLE_CONTROL], e);
+	(void)close(fd);
+	return rc;
 }
 
 /* The databases' folders, in one block of memory. */

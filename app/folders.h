@@ -28,6 +28,9 @@ int folders_open(
 	struct folders *f, const struct conf *c, const struct accounts *a, struct report *report);
 void folders_close(struct folders *f);
 
+/* For `check`: would the state folder, if one is configured, do? Changes nothing. */
+int folders_check_state(const struct conf *c, const struct accounts *a, struct err *e);
+
 /* Does a configured path lead elsewhere than when it was opened (the folder was replaced, a
  * symlink swapped)? Its path then; else NULL. A path that leads nowhere has not moved. */
 const char *folders_moved(const struct folders *f);

@@ -59,6 +59,23 @@ int accounts_find(const struct conf *c, struct accounts *out, struct err *e)
 	return 0;
 }
 
+int privileges_borrow(const struct accounts *a, enum role r)
+{
+	const struct account *to = &a->role[r];
+
+	if (!a->change)
+		return 0;
+	if (setgroups(0, NULL) < 0 || setegid(to->gid) < 0)
+		return -1;
+	return seteuid(to->uid);
+}
+
+void privileges_give_back(const struct accounts *a)
+{
+	if (a->change && (seteuid(0) < 0 || setegid(0) < 0))
+		errno = EPERM; /* never: the real uid is root's */
+}
+
 /* ---- capabilities, without libcap: two system calls ---- */
 
 static int capabilities_set(uint64_t permitted)

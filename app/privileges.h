@@ -30,6 +30,10 @@ struct accounts {
  * root. */
 int accounts_find(const struct conf *c, struct accounts *out, struct err *e);
 
+/* `check` as root: open files as role `r` would, until privileges_give_back(). 0, or -1 with errno. */
+int privileges_borrow(const struct accounts *a, enum role r);
+void privileges_give_back(const struct accounts *a);
+
 /* The supervisor, once its first sockets and folders are open. Nothing unless root. */
 int privileges_trim(struct err *e);
 

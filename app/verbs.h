@@ -6,6 +6,9 @@
 
 #define EXIT_USAGE 2
 
+/* Say what is wrong (`why`, and `what` when not NULL) and how the verb is used. Returns EXIT_USAGE. */
+int verb_usage(const char *verb, const char *why, const char *what);
+
 int verb_run(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_ask(int argc, char **argv);

@@ -283,7 +283,7 @@ static void bind_level(
 		const struct binder_frame *up = b->at;
 		const yaml_node_t *name;
 
-		if (pair == NULL && key->required)
+		if (pair == NULL && key->required && !(b->cut && parent == NULL))
 			binder_error(b, here, "\"%s\" is missing", schema_name(key));
 		if (pair == NULL)
 			continue;

@@ -45,6 +45,7 @@ struct binder {
 	size_t reference_count, reference_capacity;
 	size_t endpoint_capacity;
 	const struct binder_frame *at; /* the key that is being bound, for messages */
+	bool cut; /* keys are missing because of a syntax error: that they are, is no mistake */
 	bool out_of_memory;
 };
 

@@ -44,11 +44,17 @@ static void sort_messages(struct report *report, size_t first)
 
 static void build(struct binder *b)
 {
+	struct report ignored = {0}, *report = b->report;
+
 	bind_document(b);
+	if (b->cut) /* what names and values refer to may be what is missing */
+		b->report = &ignored;
 	if (!b->out_of_memory)
 		resolve_names(b);
 	if (!b->out_of_memory)
 		verify_conf(b);
+	b->report = report;
+	report_free(&ignored);
 	binder_free(b);
 }
 
@@ -73,7 +79,8 @@ static struct conf *parse(const char *file, const char *working, const char *tex
 	}
 	if (c == NULL || c->file == NULL || b.values.folder == NULL)
 		binder_out_of_memory(&b);
-	else if (document_load(file, text, length, &document, report) == 0) {
+	else if (document_load(file, text, length, &document, &b.cut, report) == 0) {
+		c->cut = b.cut;
 		build(&b);
 		yaml_document_delete(&document);
 	}
@@ -129,10 +136,18 @@ int conf_load(const char *file, struct conf **out, struct report *report)
 	return hand_out(c, report->errors == errors, out);
 }
 
+struct conf *conf_load_parts(const char *file, struct report *report)
+{
+	return load(file, report);
+}
+
 char *conf_load_socket(const char *file, struct report *report)
 {
 	struct conf *c = load(file, report);
-	char *path = c != NULL && c->control.socket != NULL ? strdup(c->control.socket) : NULL;
+	/* a default may stand in for the key that was cut */
+	bool told = c != NULL && c->control.socket != NULL &&
+		    !(c->cut && c->control.position.line == 0);
+	char *path = told ? strdup(c->control.socket) : NULL;
 
 	conf_free(c);
 	return path;

@@ -21,8 +21,9 @@
 #include <stdint.h>
 
 /* Every bound has a name; the schema enforces them with a position. */
-#define CONF_FILE_MAX      (16u << 20) /* octets of waymark.yaml */
-#define CONF_LISTEN_MAX    64u         /* DNS listen addresses */
+#define CONF_FILE_DEFAULT  "waymark.yaml" /* of all commands: in the working folder */
+#define CONF_FILE_MAX      (16u << 20)    /* octets of waymark.yaml */
+#define CONF_LISTEN_MAX    64u            /* DNS listen addresses */
 #define CONF_REGIONS_MAX   1024u
 #define CONF_POOLS_MAX     4096u
 #define CONF_ENDPOINTS_MAX 16384u /* in all pools together */
@@ -216,6 +217,7 @@ struct conf_name {
 struct conf {
 	struct arena arena; /* owns everything below */
 	const char *file;   /* as given to conf_load(), for messages */
+	bool cut;           /* top-level keys are missing because of a syntax error */
 	struct conf_listen *listens;
 	size_t listen_count; /* >= 1 */
 	bool freebind;       /* listen on addresses that no interface has yet */
@@ -255,6 +257,10 @@ struct conf {
  * only when no error was reported (warnings are fine); free with conf_free(). -1 when there was
  * an error: see `report`. */
 int conf_load(const char *file, struct conf **out, struct report *report);
+/* What could be understood of a file that may have errors, for looking at what else may be wrong:
+ * the files it names. References may be CONF_NONE, names "", and with `cut` whole top-level keys
+ * are missing. NULL when nothing could be read. */
+struct conf *conf_load_parts(const char *file, struct report *report);
 /* Only control.socket, of a file that may be wrong in all else: a running server must be reached
  * while its file is being edited. malloc'ed; NULL when it cannot be told: see `report`. */
 char *conf_load_socket(const char *file, struct report *report);

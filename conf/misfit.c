@@ -78,11 +78,22 @@ static const struct schema_key *find_elsewhere(const struct schema_key *parent, 
 	return best;
 }
 
+/* Without its colon a key takes what follows into its name: the first word, when that is a key. */
+static const char *find_first_word(const char *name, const char *const *siblings, size_t count)
+{
+	size_t length = strcspn(name, " ");
+
+	for (size_t i = 0; name[length] != '\0' && i < count; i++)
+		if (strlen(siblings[i]) == length && strncmp(siblings[i], name, length) == 0)
+			return siblings[i];
+	return NULL;
+}
+
 static void unknown_key(struct binder *b, const struct schema_key *parent, const char *name,
 	struct conf_position at)
 {
 	const struct schema_key *key = NULL, *elsewhere;
-	const char *siblings[SIBLINGS_MAX], *nearest;
+	const char *siblings[SIBLINGS_MAX], *nearest, *word;
 	char shown[VALUE_SHOWN_MAX];
 	struct text path = {0};
 	size_t count = 0;
@@ -91,11 +102,14 @@ static void unknown_key(struct binder *b, const struct schema_key *parent, const
 		if (!key->unbuilt)
 			siblings[count++] = schema_name(key);
 	value_shown(name, shown);
+	word = find_first_word(name, siblings, count);
 	nearest = binder_nearest(b, name, siblings, count);
 	elsewhere = find_elsewhere(parent, name);
 	if (elsewhere != NULL)
 		schema_path(elsewhere, &path);
-	if (nearest != NULL)
+	if (word != NULL)
+		binder_error(b, at, "unknown key %s: a colon is missing after \"%s\"", shown, word);
+	else if (nearest != NULL)
 		binder_error(b, at, "unknown key %s; did you mean \"%s\"?", shown, nearest);
 	else if (path.length > 0)
 		binder_error(b, at, "unknown key %s; there is one at %s", shown, path.data);

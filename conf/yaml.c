@@ -3,6 +3,10 @@
  * place of the alias is lost. Therefore the text is read twice: once as events, where aliases,
  * anchors, tags, a second document, depth and size are seen with their places, and once into the
  * document.
+ *
+ * libyaml stops at the first syntax error. To find the others, the top-level key in which it stands
+ * is blanked (lines keep their numbers) and the text is read again: keys in column 1 are where a
+ * writer and a parser who have lost each other meet again.
  */
 #include "conf/yaml.h"
 
@@ -13,9 +17,12 @@
 #include <string.h>
 
 struct input {
-	const char *file, *text;
+	const char *file;
+	char *text; /* a copy: what is wrong is blanked */
 	size_t length;
 	struct report *report;
+	bool can_cut;    /* the last error: others may be found without its key, */
+	size_t cut_line; /* which holds this line, from 0 */
 };
 
 static struct conf_position position_of(yaml_mark_t mark)
@@ -33,12 +40,22 @@ const char *document_text(const yaml_node_t *node)
 	return node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
 }
 
-/* Always -1. */
-static int refuse(const struct input *in, yaml_mark_t mark, const char *why)
+/* Report what ends the reading. Always -1. */
+static int refuse(struct input *in, yaml_mark_t mark, const char *why)
 {
 	struct conf_position at = position_of(mark);
 
+	in->can_cut = false;
 	report_add(in->report, SEVERITY_ERROR, in->file, at.line, at.column, "%s", why);
+	return -1;
+}
+
+/* Report a value that is refused; the keys after its own can be looked at. Always -1. */
+static int refuse_value(struct input *in, yaml_mark_t mark, const char *why)
+{
+	(void)refuse(in, mark, why);
+	in->can_cut = true;
+	in->cut_line = mark.line;
 	return -1;
 }
 
@@ -82,8 +99,40 @@ static bool line_has_bare_ipv6(const struct input *in, size_t number)
 	return false;
 }
 
+/* The octet at which the parser stopped; NUL at the end. */
+static char octet_at(const struct input *in, size_t index)
+{
+	return index < in->length ? in->text[index] : '\0';
+}
+
+/* Is the first word of line `number` (from 0) followed by something else than a colon? */
+static bool line_lacks_colon(const struct input *in, size_t number)
+{
+	const char *p = in->text, *end = in->text + in->length;
+
+	for (; number > 0 && p < end; p++)
+		if (*p == '\n')
+			number--;
+	p += strspn(p, " ");
+	p += strcspn(p, " :\n#\"'[{");
+	return p < end && *p != ':' && *p != '"' && *p != '\'';
+}
+
+/* What people mean by the commonest mistakes, whose descriptions speak of tokens. */
+static const char *hint_of(const struct input *in, const yaml_parser_t *p)
+{
+	if (octet_at(in, p->problem_mark.index) == '\t')
+		return "; this is a tab, and YAML is indented with blanks";
+	if (p->problem != NULL &&
+		(strstr(p->problem, "could not find expected ':'") != NULL ||
+			(strstr(p->problem, "did not find expected key") != NULL &&
+				line_lacks_colon(in, p->problem_mark.line))))
+		return "; write \"key: value\", with a colon and a blank";
+	return "";
+}
+
 /* Report why the parser stopped. Always -1. */
-static int syntax_error(const struct input *in, const yaml_parser_t *p)
+static int syntax_error(struct input *in, const yaml_parser_t *p)
 {
 	const char *problem = p->problem != NULL ? p->problem : "not YAML";
 	yaml_mark_t mark = p->problem_mark;
@@ -97,7 +146,15 @@ static int syntax_error(const struct input *in, const yaml_parser_t *p)
 	else if (line_has_bare_ipv6(in, mark.line) ||
 		 (p->context != NULL && line_has_bare_ipv6(in, p->context_mark.line)))
 		hint = "; put quotes around an IPv6 address: \"2001:db8::1\", \"[::1]:53\"";
+	else
+		hint = hint_of(in, p);
+	/* a word that is no key is noticed at the end of its line, or of the next */
+	if (p->context != NULL && strcmp(p->context, "while scanning a simple key") == 0)
+		mark = p->context_mark;
 	at = position_of(mark);
+	/* what was begun and never ended is the mistake, not the place where that was noticed */
+	in->can_cut = true;
+	in->cut_line = p->context != NULL ? p->context_mark.line : mark.line;
 	if (p->context != NULL && (from.line != at.line || from.column != at.column))
 		report_add(in->report, SEVERITY_ERROR, in->file, at.line, at.column,
 			"%s %s that began at %u:%u%s", problem, p->context, from.line, from.column,
@@ -114,7 +171,7 @@ struct scan {
 };
 
 /* One event; -1 when it has no place in a configuration. */
-static int check_event(const struct input *in, struct scan *scan, const yaml_event_t *event)
+static int check_event(struct input *in, struct scan *scan, const yaml_event_t *event)
 {
 	const yaml_char_t *anchor = NULL, *tag = NULL;
 
@@ -126,7 +183,7 @@ static int check_event(const struct input *in, struct scan *scan, const yaml_eve
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT: scan->depth--; return 0;
 	case YAML_ALIAS_EVENT:
-		return refuse(in, event->start_mark,
+		return refuse_value(in, event->start_mark,
 			"aliases (*name) are not supported: repeat the value");
 	case YAML_DOCUMENT_START_EVENT:
 		if (++scan->documents > 1)
@@ -149,11 +206,11 @@ static int check_event(const struct input *in, struct scan *scan, const yaml_eve
 		break;
 	}
 	if (anchor != NULL)
-		return refuse(in, event->start_mark,
+		return refuse_value(in, event->start_mark,
 			"anchors (&name) are not supported: a value that starts with & needs "
 			"quotes");
 	if (tag != NULL)
-		return refuse(in, event->start_mark,
+		return refuse_value(in, event->start_mark,
 			"tags (!name) are not supported: a value that starts with ! needs quotes");
 	if (scan->depth > YAML_DEPTH_MAX)
 		return refuse(in, event->start_mark, "lists and mappings are nested too deep");
@@ -169,7 +226,7 @@ static void parser_start(const struct input *in, yaml_parser_t *p)
 }
 
 /* The first reading: everything that the document would hide. */
-static int scan_events(const struct input *in)
+static int scan_events(struct input *in)
 {
 	struct scan scan = {0};
 	yaml_parser_t parser;
@@ -222,7 +279,7 @@ static void drop_pairs(yaml_node_t *mapping)
 }
 
 /* Report keys that are no words or occur twice, and leave only the first of each. */
-static int check_keys(const struct input *in, yaml_document_t *document, yaml_node_t *mapping)
+static int check_keys(struct input *in, yaml_document_t *document, yaml_node_t *mapping)
 {
 	yaml_node_pair_t *start = mapping->data.mapping.pairs.start;
 	size_t count = (size_t)(mapping->data.mapping.pairs.top - start), used = 0;
@@ -262,7 +319,7 @@ static int check_keys(const struct input *in, yaml_document_t *document, yaml_no
 	return 0;
 }
 
-static int check_nodes(const struct input *in, yaml_document_t *document)
+static int check_nodes(struct input *in, yaml_document_t *document)
 {
 	for (yaml_node_t *n = document->nodes.start; n < document->nodes.top; n++) {
 		const char *text = document_text(n);
@@ -275,24 +332,77 @@ static int check_nodes(const struct input *in, yaml_document_t *document)
 	return 0;
 }
 
-int document_load(const char *file, const char *text, size_t length, yaml_document_t *out,
-	struct report *report)
+/* Does a top-level key begin here? */
+static bool begins_key(const char *line)
 {
-	const struct input in = {file, text, length, report};
+	return strchr(" \t\r\n#-}]", *line) == NULL;
+}
+
+/* Blank the top-level key that holds the line `in->cut_line`; false when there is nothing to blank. */
+static bool cut_key(struct input *in)
+{
+	char *line = in->text, *end = in->text + in->length, *from = in->text;
+	bool found = false;
+
+	for (size_t number = 0; line < end; number++) {
+		char *next = memchr(line, '\n', (size_t)(end - line));
+
+		if (begins_key(line) && number > in->cut_line)
+			break;
+		if (begins_key(line))
+			from = line;
+		line = next != NULL ? next + 1 : end;
+	}
+	for (char *p = from; p < line; p++) {
+		if (*p == '\n' || *p == ' ')
+			continue;
+		*p = ' ';
+		found = true;
+	}
+	return found;
+}
+
+/* The second reading, of a text in which the first found nothing. */
+static int load_document(struct input *in, yaml_document_t *out)
+{
 	yaml_parser_t parser;
 	int rc = 0;
 
-	if (scan_events(&in) < 0)
-		return -1;
 	if (!yaml_parser_initialize(&parser))
-		return refuse(&in, (yaml_mark_t){0}, "out of memory");
-	parser_start(&in, &parser);
+		return refuse(in, (yaml_mark_t){0}, "out of memory");
+	parser_start(in, &parser);
 	if (!yaml_parser_load(&parser, out))
-		rc = syntax_error(&in, &parser);
+		rc = syntax_error(in, &parser);
 	yaml_parser_delete(&parser);
-	if (rc == 0 && check_nodes(&in, out) < 0) {
+	if (rc == 0 && check_nodes(in, out) < 0) {
 		yaml_document_delete(out);
 		rc = -1;
 	}
+	return rc;
+}
+
+int document_load(const char *file, const char *text, size_t length, yaml_document_t *out,
+	bool *cut, struct report *report)
+{
+	struct input in = {.file = file, .length = length, .report = report};
+	int rc = 0;
+
+	*cut = false;
+	in.text = malloc(length + 1);
+	if (in.text == NULL)
+		return refuse(&in, (yaml_mark_t){0}, "out of memory");
+	memcpy(in.text, text, length);
+	in.text[length] = '\0';
+	for (unsigned cuts = 0; scan_events(&in) < 0; cuts++) {
+		*cut = true;
+		if (!in.can_cut || cuts == YAML_CUTS_MAX || !cut_key(&in)) {
+			rc = -1;
+			break;
+		}
+	}
+	if (rc == 0)
+		rc = load_document(&in, out);
+	explicit_bzero(in.text, length); /* may hold secrets */
+	free(in.text);
 	return rc;
 }

@@ -14,16 +14,18 @@
 #include <yaml.h>
 
 #define YAML_DEPTH_MAX 32u        /* lists and mappings inside each other; the schema needs 6 */
+#define YAML_CUTS_MAX  32u        /* syntax errors of one file that are looked for */
 #define YAML_NODES_MAX (1u << 20) /* the largest valid configuration has about 400,000 */
 
 /*
  * Parse `text`. 0: `*out` is the document, to be freed with yaml_document_delete(); its root is
- * missing when the file holds nothing. Mistakes that leave a tree (a key twice) are reported and
- * taken out, so that the caller can go on and find the others: look at report->errors. -1: no tree
- * (a syntax error).
+ * missing when the file holds nothing. Mistakes are reported and taken out, so that the caller can
+ * go on and find the others: look at report->errors. A key given twice goes alone; a syntax error
+ * takes the whole top-level key along in which it stands, and sets `*cut`: what is missing then is
+ * no mistake. -1: no tree.
  */
 int document_load(const char *file, const char *text, size_t length, yaml_document_t *out,
-	struct report *report);
+	bool *cut, struct report *report);
 
 /* Where a node begins. */
 struct conf_position document_position(const yaml_node_t *node);

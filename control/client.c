@@ -18,7 +18,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_DEFAULT     "waymark.yaml" /* when it is there and neither -c nor --socket is given */
 #define SOCKET_DEFAULT   "/run/waymark/control.sock" /* of control.socket in the schema */
 #define REPLY_TIMEOUT_MS 15000u
 #define RELOAD_TIMEOUT_MS                                                                          \
@@ -115,6 +114,20 @@ static const struct argument_info *find_option(
 	return NULL;
 }
 
+/* The value does not read as what the argument must be. */
+static int value_error(const struct options *o, const struct argument_info *a, const char *value)
+{
+	char what[320];
+
+	if (a->bit == ARG_FOR && value[0] != '\0' && value[strspn(value, "0123456789")] == '\0')
+		(void)snprintf(what, sizeof what,
+			"%.60s has no unit: write %.60ss, %.60sm or %.60sh", value, value, value,
+			value);
+	else
+		(void)snprintf(what, sizeof what, "\"%.100s\" is not understood", value);
+	return usage_error(o->command, a->form, what);
+}
+
 /* An option, as "--once", "--for 1h" or "--for=1h"; `*i` moves over its value. */
 static int take_option(struct options *o, int argc, char **argv, int *i)
 {
@@ -142,7 +155,7 @@ static int take_option(struct options *o, int argc, char **argv, int *i)
 	else if (is_socket)
 		o->socket = value;
 	else if (!set_argument(o->request, a, value))
-		return usage_error(o->command, a->form, a->help);
+		return value_error(o, a, value);
 	return CLIENT_OK;
 }
 
@@ -170,7 +183,7 @@ static int take_arguments(struct options *o, int argc, char **argv)
 			if (a == NULL)
 				return usage_error(o->command, "one argument too many", argv[i]);
 			if (!set_argument(o->request, a, argv[i]))
-				return usage_error(o->command, a->form, a->help);
+				return value_error(o, a, argv[i]);
 		}
 	}
 	missing = next_positional(o);
@@ -189,8 +202,8 @@ static bool find_socket(const struct options *o, char *path, size_t size)
 	char line[1024], *found;
 	bool ok;
 
-	if (file == NULL && o->socket == NULL && access(FILE_DEFAULT, F_OK) == 0)
-		file = FILE_DEFAULT;
+	if (file == NULL && o->socket == NULL && access(CONF_FILE_DEFAULT, F_OK) == 0)
+		file = CONF_FILE_DEFAULT;
 	if (o->socket != NULL || file == NULL) {
 		(void)snprintf(path, size, "%s", o->socket != NULL ? o->socket : SOCKET_DEFAULT);
 		return true;

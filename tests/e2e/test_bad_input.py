@@ -93,6 +93,7 @@ def test_files_that_are_not_there(lab):
     lab.write("waymark.yaml", "listen: [127.0.0.1:1, ::1:2]\n")
     p = run(lab, "check", "-c", "waymark.yaml")
     assert p.returncode == 1 and "waymark.yaml:1:" in p.stderr
+    os.unlink(lab.folder / "waymark.yaml")
     assert run(lab, "run").returncode == 2
 
 
@@ -137,3 +138,59 @@ def test_too_little_address_space_says_so(lab):
     lab.write("waymark.yaml", conf(lab))
     p = subprocess.run(["prlimit", f"--as={400 << 20}", WAYMARK, "run", "-c", lab.folder / "waymark.yaml"], capture_output=True, text=True)
     assert p.returncode == 1 and re.search(r"cannot map the board's \w+ sheet, \d+ octets of address space: .* ulimit -v", p.stderr), p.stderr
+
+
+def test_check_goes_on_after_a_syntax_error(lab):
+    lab.write("zones/master.com.zone", ZONE.replace("192.0.2.80", "192.0.2.800"))
+    text = conf(lab).replace("log: {level: debug}", "log: {level: loud}").replace("control: {socket", "control {socket").replace("regions:", "\tregions:")
+    lab.write("waymark.yaml", text)
+    p = run(lab, "check")  # waymark.yaml in this folder
+    assert p.returncode == 1
+    for needle, words in (("control {socket", "a colon is missing after"), ("level: loud", "loud"), ("\tregions", "a tab")):
+        line, _ = line_of(text, needle)
+        assert any(f"waymark.yaml:{line}:" in l and words in l for l in p.stderr.splitlines()), (needle, p.stderr)
+    assert "192.0.2.800" in p.stderr and '" is missing' not in p.stderr and "there is no" not in p.stderr, p.stderr
+    # the zones and the databases of a file whose values are wrong
+    lab.write("waymark.yaml", conf(lab).replace("ttl: 30s", "ttl: 30") + "\n")
+    p = run(lab, "check")
+    assert "has no unit" in p.stderr and "192.0.2.800" in p.stderr and p.returncode == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other accounts to look with")
+def test_check_looks_with_the_roles_accounts(lab):
+    lab.write("zones/master.com.zone", ZONE)
+    lab.write("waymark.yaml", conf(lab))
+    assert run(lab, "check").returncode == 0
+    os.chmod(lab.folder / "zones/master.com.zone", 0o600)  # root's: dns runs as nobody
+    p = run(lab, "check")
+    assert p.returncode == 1 and "master.com.zone" in p.stderr and "Permission denied" in p.stderr, p.stderr
+    os.chmod(lab.folder / "zones/master.com.zone", 0o644)
+    lab.write("waymark.yaml", conf(lab).replace("user: nobody", "user: nobody-of-that-name"))
+    p = run(lab, "check")
+    assert p.returncode == 1 and 'nor "nobody-of-that-name" exists' in p.stderr, p.stderr
+    folder = lab.folder / "of-root"
+    folder.mkdir(mode=0o700)
+    (folder / "something").touch()
+    lab.write("waymark.yaml", conf(lab).replace("state: state/", "state: of-root"))
+    p = run(lab, "check")
+    assert p.returncode == 1 and "cannot write there" in p.stderr, p.stderr
+
+
+VERBS = "run check ask status zones watch drain force-up force-down weight restore reload snapshot".split()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_says_how_it_is_used(lab, verb):
+    for words in ((verb, "--help"), (verb, "-h"), ("help", verb)):
+        p = run(lab, *words)
+        assert p.returncode == 0 and f"waymark {verb} " in p.stdout and p.stderr == "", p
+    if verb in ("run", "check"):
+        p = run(lab, verb)
+        assert p.returncode == 2 and "no waymark.yaml here" in p.stderr
+
+
+def test_what_is_typed_elsewhere_finds_its_word_here(lab):
+    p = run(lab, "undrain", "web/lon1")
+    assert p.returncode == 2 and 'did you mean "restore"?' in p.stderr
+    p = run(lab, "drain", "web/lon1", "--for", "90")
+    assert p.returncode == 2 and "90 has no unit: write 90s, 90m or 90h" in p.stderr

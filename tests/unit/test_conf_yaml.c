@@ -72,6 +72,46 @@ static void a_bare_ipv6_address_gets_a_hint(void **state)
 	run(cases, COUNT(cases));
 }
 
+static void what_is_meant_is_said(void **state)
+{
+	static const struct yaml_case cases[] = {
+		{CONF_HEAD "log:\n^\tlevel: info\n",
+			"found character that cannot start any token; this is a tab, and YAML is "
+			"indented with blanks"},
+		{CONF_HEAD "^state\nuser: nobody\n", "could not find expected ':'; write \"key: "
+						     "value\", with a colon and a blank"},
+		{CONF_HEAD "^state x: y\n",
+			"unknown key \"state x\": a colon is missing after \"state\""},
+	};
+
+	(void)state;
+	run(cases, COUNT(cases));
+}
+
+/* libyaml stops at the first; each takes its top-level key along, and no more. */
+static void every_syntax_error_is_found(void **state)
+{
+	static const struct yaml_case cases[] = {
+		{CONF_HEAD "regions: {a: ^&x {serves: [GB]}, b: *x}\nlog:\n^\tlevel: info\n"
+			   "dns: {^nsiid: x}\nstate: ^!x y\n",
+			"anchors (&name) are not supported: a value that starts with & needs "
+			"quotes\n"
+			"found character that cannot start any token; this is a tab, and YAML is "
+			"indented with blanks\n"
+			"dns: unknown key \"nsiid\"; did you mean \"nsid\"?\n"
+			"tags (!name) are not supported: a value that starts with ! needs quotes"},
+		/* what is cut is not missing, and nobody misses its names */
+		{"listen: ^@\nzones: z\nregions: {a: ^*b}\n"
+		 "pools: {p: {endpoints: {e: {address: 192.0.2.1, region: a, weight: ^x}}}}\n",
+			"found character that cannot start any token\n"
+			"aliases (*name) are not supported: repeat the value\n"
+			"pools.p.endpoints.e.weight: \"x\" is no whole number"},
+	};
+
+	(void)state;
+	run(cases, COUNT(cases));
+}
+
 static void every_duplicate_is_reported(void **state)
 {
 	static const struct yaml_case cases[] = {
@@ -161,6 +201,8 @@ int main(void)
 		cmocka_unit_test(what_hides_values_is_refused),
 		cmocka_unit_test(syntax_errors_have_a_place),
 		cmocka_unit_test(a_bare_ipv6_address_gets_a_hint),
+		cmocka_unit_test(what_is_meant_is_said),
+		cmocka_unit_test(every_syntax_error_is_found),
 		cmocka_unit_test(every_duplicate_is_reported),
 		cmocka_unit_test(an_empty_file_lacks_the_required_keys),
 		cmocka_unit_test(a_file_of_another_shape_is_refused),
