@@ -106,7 +106,8 @@
 	X(PROBES, "probes", "probes that ended with an outcome")                                   \
 	X(PROBES_FAILED, "probes_failed", "probes that ended with a failure")                      \
 	X(PROBES_NOT_RUN, "probes_not_run",                                                        \
-		"probes tried again later for want of descriptors, ports, memory or time")         \
+		"probes tried again later for want of a route, ports, descriptors, memory or "     \
+		"time")                                                                            \
 	X(PROBES_WAITED, "probes_waited",                                                          \
 		"probes that waited because as many as allowed were running")                      \
 	X(PROBES_MISSED, "probes_missed",                                                          \

@@ -46,9 +46,10 @@ void announce_verdict(const struct board *b, const struct generation *g, const s
 	}
 }
 
-void announce_notice(const struct board *b, const struct generation *g, const char *format, ...)
+void announce_notice(const struct board *b, const struct generation *g, enum log_level level,
+	const char *format, ...)
 {
-	struct event event = event_of(g, EVENT_NOTICE, LEVEL_WARNING);
+	struct event event = event_of(g, EVENT_NOTICE, level);
 	va_list args;
 
 	va_start(args, format);
@@ -59,13 +60,20 @@ void announce_notice(const struct board *b, const struct generation *g, const ch
 
 /* ---- pools ---- */
 
-enum pool_state { POOL_UNTOLD, POOL_SERVING, POOL_DEAD };
+enum pool_state {
+	POOL_ABSENT, /* the pool has no address of this family */
+	POOL_UNTOLD, /* none serves, but not all have a verdict yet */
+	POOL_SERVING,
+	POOL_DEAD
+};
+
+static const char *const family_names[] = {"IPv4", "IPv6"};
 
 struct pool_watch {
 	const struct generation *generation;
 	struct board *board;
 	struct view *view;
-	uint8_t *state; /* enum pool_state, [conf->pool_count] */
+	uint8_t (*state)[2]; /* enum pool_state, [conf->pool_count][family] */
 	uint64_t ready_by_ms;
 };
 
@@ -97,32 +105,48 @@ void pool_watch_free(struct pool_watch *w)
 	free(w);
 }
 
-static bool pool_serves(const struct view *v, const struct conf_pool *pool)
+/* Never POOL_UNTOLD. */
+static enum pool_state pool_look(
+	const struct view *v, const struct conf_pool *pool, unsigned family)
 {
-	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
-		const struct view_endpoint *endpoint = &v->endpoint[pool->first_endpoint + i];
+	enum pool_state state = POOL_ABSENT;
 
-		for (int family = 0; family < 2; family++) {
-			if (endpoint->family[family].exists && endpoint->family[family].serving)
-				return true;
-		}
+	for (uint32_t i = 0; i < pool->endpoint_count; i++) {
+		const struct view_state *address =
+			&v->endpoint[pool->first_endpoint + i].family[family];
+
+		if (!address->exists)
+			continue;
+		if (address->serving)
+			return POOL_SERVING;
+		state = POOL_DEAD;
 	}
-	return false;
+	return state;
 }
 
-static void announce_pool(const struct pool_watch *w, const struct conf_pool *pool, bool serves)
+static void announce_pool(
+	const struct pool_watch *w, const struct conf_pool *pool, unsigned family, bool serves)
 {
 	struct event event = event_of(w->generation, EVENT_POOL, serves ? LEVEL_INFO : LEVEL_ERROR);
+	const char *other = "";
 
+	switch (pool_look(w->view, pool, 1 - family)) {
+	case POOL_ABSENT:
+	case POOL_UNTOLD: break;
+	case POOL_SERVING: other = family == 0 ? "; IPv6 serves" : "; IPv4 serves"; break;
+	case POOL_DEAD: other = family == 0 ? "; nor does IPv6" : "; nor does IPv4"; break;
+	}
 	(void)snprintf(event.pool, sizeof event.pool, "%s", pool->name);
+	(void)snprintf(event.object, sizeof event.object, "%s", family_names[family]);
 	(void)snprintf(event.from, sizeof event.from, "%s", serves ? "dead" : "serving");
 	(void)snprintf(event.to, sizeof event.to, "%s", serves ? "serving" : "dead");
 	if (serves)
-		(void)snprintf(event.text, sizeof event.text, "an endpoint serves again");
+		(void)snprintf(event.text, sizeof event.text, "an %s address serves again",
+			family_names[family]);
 	else
 		(void)snprintf(event.text, sizeof event.text,
-			"no endpoint serves: when_all_down is %s",
-			conf_all_down_name(pool->when_all_down));
+			"no %s address serves: when_all_down is %s%s", family_names[family],
+			conf_all_down_name(pool->when_all_down), other);
 	event_emit(board_ring(w->board, ROLE_HEALTH), &event);
 }
 
@@ -140,41 +164,38 @@ void pool_watch_begin(struct pool_watch *w, uint64_t now_ms, bool cold, bool tol
 	w->ready_by_ms = view_ready_by(conf, now_ms, cold);
 	look(w, now_ms);
 	for (size_t i = 0; i < conf->pool_count; i++) {
-		if (pool_serves(w->view, &conf->pools[i]))
-			w->state[i] = POOL_SERVING;
-		else
-			w->state[i] = told ? POOL_DEAD : POOL_UNTOLD;
+		for (unsigned family = 0; family < 2; family++) {
+			enum pool_state is = pool_look(w->view, &conf->pools[i], family);
+
+			w->state[i][family] =
+				(uint8_t)(is == POOL_DEAD && !told ? POOL_UNTOLD : is);
+		}
 	}
+}
+
+static void check_family(struct pool_watch *w, size_t pool, unsigned family)
+{
+	const struct conf_pool *conf = &w->generation->conf->pools[pool];
+	enum pool_state was = w->state[pool][family];
+	enum pool_state is = pool_look(w->view, conf, family);
+
+	if (is == was || is == POOL_ABSENT)
+		return;
+	if (was == POOL_UNTOLD && is == POOL_DEAD && !w->view->pool_ready[pool])
+		return;
+	/* the first look that finds a pool serving is no news */
+	if (is == POOL_DEAD || was == POOL_DEAD)
+		announce_pool(w, conf, family, is == POOL_SERVING);
+	w->state[pool][family] = (uint8_t)is;
 }
 
 void pool_watch_check(struct pool_watch *w, uint64_t now_ms)
 {
-	const struct conf *conf = w->generation->conf;
-
 	if (!view_stale(w->view, w->board, now_ms))
 		return;
 	look(w, now_ms);
-	for (size_t i = 0; i < conf->pool_count; i++) {
-		bool serves = pool_serves(w->view, &conf->pools[i]);
-
-		switch ((enum pool_state)w->state[i]) {
-		case POOL_UNTOLD:
-			if (!serves && !w->view->pool_ready[i])
-				continue;
-			if (!serves)
-				announce_pool(w, &conf->pools[i], false);
-			break;
-		case POOL_SERVING:
-			if (serves)
-				continue;
-			announce_pool(w, &conf->pools[i], false);
-			break;
-		case POOL_DEAD:
-			if (!serves)
-				continue;
-			announce_pool(w, &conf->pools[i], true);
-			break;
-		}
-		w->state[i] = serves ? POOL_SERVING : POOL_DEAD;
+	for (size_t i = 0; i < w->generation->conf->pool_count; i++) {
+		check_family(w, i, 0);
+		check_family(w, i, 1);
 	}
 }

@@ -9,13 +9,14 @@
 void announce_verdict(const struct board *b, const struct generation *g, const struct probe *probe,
 	enum verdict from, enum verdict to, const char *reason);
 
-/* One EVENT_NOTICE, level warning. */
-void announce_notice(const struct board *b, const struct generation *g, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+/* One EVENT_NOTICE. */
+void announce_notice(const struct board *b, const struct generation *g, enum log_level level,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /*
  * Which pools have a serving endpoint, by the very rule that DNS and balancer steer by: overrides
- * count, read from the board. Also keeps the board's last_good, from the same look.
+ * count, read from the board. Each address family by itself: a client that asks for AAAA is not
+ * helped by an IPv4 address that serves. Also keeps the board's last_good, from the same look.
  */
 struct pool_watch;
 

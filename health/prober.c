@@ -3,8 +3,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "health/announce.h"
-#include "health/check.h"
+#include "health/connecting.h"
 #include "health/scheduler.h"
+#include "health/untested.h"
 #include "health/verdict.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct target {
 	uint64_t checked_ms;
 	uint32_t latency_us;
 	uint32_t held; /* failed connects of clients in a row that have not been judged yet */
+	bool untested; /* its last probe could not be run */
 	char reason[BOARD_REASON_MAX];
 };
 
@@ -36,9 +38,10 @@ struct prober {
 	struct scheduler scheduler;
 	struct target *targets; /* [generation->probe_count] */
 	uint32_t count;
-	struct notice not_run, waited, missed;
-	char not_run_reason[BOARD_REASON_MAX]; /* the last one */
-	void (*stopped)(void *arg);            /* set while stopping */
+	struct notice waited, missed;
+	struct untested untested[2];               /* IPv4, IPv6 */
+	char untested_reason[2][BOARD_REASON_MAX]; /* the last one */
+	void (*stopped)(void *arg);                /* set while stopping */
 	void *stopped_arg;
 };
 
@@ -130,6 +133,36 @@ void prober_connects(
 
 static void wake_at(struct prober *p, uint64_t now_ms);
 
+static unsigned family_of(const struct target *t)
+{
+	return t->probe->target.addr.family == FAMILY_IPV6 ? 1 : 0;
+}
+
+static void set_untested(struct prober *p, struct target *t, bool untested)
+{
+	uint32_t *now = &p->untested[family_of(t)].now;
+
+	if (untested && !t->untested)
+		(*now)++;
+	if (!untested && t->untested)
+		(*now)--;
+	t->untested = untested;
+}
+
+/* A probe could not be run: the verdict and its streak stay, but what is shown says how old they are. */
+static void keep(struct prober *p, uint32_t index, const char *reason, uint64_t now_ms)
+{
+	struct target *t = &p->targets[index];
+
+	scheduler_retry(&p->scheduler, index, now_ms);
+	count_up(p, HEALTH_PROBES_NOT_RUN, 1);
+	set_untested(p, t, true);
+	(void)snprintf(p->untested_reason[family_of(t)], BOARD_REASON_MAX, "%s", reason);
+	(void)snprintf(t->reason, sizeof t->reason, "not tested: %.*s",
+		(int)(sizeof t->reason - sizeof "not tested: "), reason);
+	publish(p, t);
+}
+
 /* A probe has ended. */
 static void finish(
 	struct prober *p, uint32_t index, const struct check_outcome *outcome, uint64_t now_ms)
@@ -140,13 +173,11 @@ static void finish(
 
 	t->run = NULL;
 	if (outcome->result == CHECK_NOT_RUN) {
-		scheduler_retry(&p->scheduler, index, now_ms);
-		count_up(p, HEALTH_PROBES_NOT_RUN, 1);
-		p->not_run.count++;
-		(void)snprintf(p->not_run_reason, sizeof p->not_run_reason, "%s", outcome->reason);
+		keep(p, index, outcome->reason, now_ms);
 	} else {
 		next_ms = scheduler_finished(&p->scheduler, index, now_ms);
 		t->checked_ms = now_ms;
+		set_untested(p, t, false);
 		if (passed)
 			t->latency_us = outcome->latency_us;
 		(void)snprintf(t->reason, sizeof t->reason, "%s", outcome->reason);
@@ -188,22 +219,35 @@ static void start_probe(struct prober *p, uint32_t index)
 		finish(p, index, &outcome, clock_mono_ms());
 }
 
+/* Why the silence of a probe that ran out of time says nothing of its target; NULL: it does. */
+static const char *excuse(
+	const struct prober *p, uint32_t index, const char *phase, uint64_t now_ms)
+{
+	if (scheduler_overdue_ms(&p->scheduler, index, now_ms) >= PROBER_HELD_UP_MS)
+		return "this process was held up";
+	return phase == NULL ? "memory is short" : NULL;
+}
+
 static void expire_probe(struct prober *p, uint32_t index, uint64_t now_ms)
 {
 	struct target *t = &p->targets[index];
 	const char *phase = check_cancel(t->run);
-	bool held_up = scheduler_overdue_ms(&p->scheduler, index, now_ms) >= PROBER_HELD_UP_MS;
+	const char *why = excuse(p, index, phase, now_ms);
 	struct check_outcome outcome = {0};
 	char took[DURATION_TEXT_MAX];
+	int error;
 
-	if (phase == NULL || held_up) {
-		(void)check_outcome_failed(
-			&outcome, held_up ? "this process was held up" : "memory is short");
+	if (why != NULL) {
+		(void)check_outcome_failed(&outcome, "%s", why);
 		outcome.result = CHECK_NOT_RUN;
-	} else {
+		finish(p, index, &outcome, now_ms);
+		return;
+	}
+	/* the route may have gone while the probe was waiting */
+	error = connecting_route(&t->probe->target);
+	if (error == 0 || check_outcome_call(&outcome, "connect", error) != CHECK_NOT_RUN)
 		(void)check_outcome_failed(&outcome, "timeout after %s in %s",
 			duration_format(t->probe->check->timeout_ms, took), phase);
-	}
 	finish(p, index, &outcome, now_ms);
 }
 
@@ -275,26 +319,42 @@ static uint64_t notice_due(struct notice *n, uint64_t now_ms)
 	return fresh;
 }
 
+static void notice_untested(struct prober *p, unsigned family, uint64_t now_ms)
+{
+	static const char *const names[] = {"IPv4", "IPv6"};
+	struct untested *u = &p->untested[family];
+
+	switch (untested_look(u, now_ms)) {
+	case UNTESTED_NOTHING: break;
+	case UNTESTED_SOME:
+		announce_notice(p->board, p->generation, LEVEL_WARNING,
+			"%u of %u %s targets cannot be tested from here (%s): their verdicts stay "
+			"as they are, and they are tried again",
+			u->now, u->targets, names[family], p->untested_reason[family]);
+		break;
+	case UNTESTED_OVER:
+		announce_notice(p->board, p->generation, LEVEL_INFO,
+			"all %u %s targets are tested again", u->targets, names[family]);
+		break;
+	}
+}
+
 void prober_notice(struct prober *p, uint64_t now_ms)
 {
 	uint64_t n;
 
-	n = notice_due(&p->not_run, now_ms);
-	if (n > 0)
-		announce_notice(p->board, p->generation,
-			"%llu probes could not be run here (%s) and are tried again; their targets "
-			"keep their verdicts",
-			(unsigned long long)n, p->not_run_reason);
+	for (unsigned f = 0; f < 2; f++)
+		notice_untested(p, f, now_ms);
 	n = notice_due(&p->waited, now_ms);
 	if (n > 0)
-		announce_notice(p->board, p->generation,
+		announce_notice(p->board, p->generation, LEVEL_WARNING,
 			"%llu probes had to wait: %u run at once, which is the limit of "
 			"descriptors "
 			"or of the program",
 			(unsigned long long)n, p->scheduler.running_max);
 	n = notice_due(&p->missed, now_ms);
 	if (n > 0)
-		announce_notice(p->board, p->generation,
+		announce_notice(p->board, p->generation, LEVEL_WARNING,
 			"%llu probes were left out: this process was held up for an interval or "
 			"more",
 			(unsigned long long)n);
@@ -329,6 +389,7 @@ int prober_new(struct prober **out, const struct generation *g, struct board *b,
 		struct target *t = &p->targets[i];
 
 		t->probe = &g->probes[i];
+		p->untested[family_of(t)].targets++;
 		t->limits = (struct verdict_limits){.fall = c->fall,
 			.rise = c->rise,
 			.gap_ms = scheduler_gap_ms(c->interval_ms, c->jitter_percent)};

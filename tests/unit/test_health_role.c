@@ -324,8 +324,10 @@ static void a_pool_that_dies_and_comes_back_is_told(void **state)
 	set_override(&lab, 0, OVERRIDE_DRAIN);
 	e = next_event(&lab, EVENT_POOL);
 	assert_string_equal(e.pool, "web");
+	assert_string_equal(e.object, "IPv4");
 	assert_string_equal(e.from, "serving");
 	assert_string_equal(e.to, "dead");
+	assert_string_equal(e.text, "no IPv4 address serves: when_all_down is serve_all");
 	assert_int_equal(e.level, LEVEL_ERROR);
 	set_override(&lab, 1, OVERRIDE_FORCE_UP);
 	e = next_event(&lab, EVENT_POOL);

@@ -111,6 +111,7 @@ static void probes_beyond_the_limit_wait_and_are_told_of(void **state)
 static void want_of_descriptors_changes_no_verdict(void **state)
 {
 	struct bench b;
+	struct event e;
 	struct rlimit was, none;
 
 	(void)state;
@@ -127,9 +128,19 @@ static void want_of_descriptors_changes_no_verdict(void **state)
 	assert_int_equal(verdict_at(&b.lab, 0), VERDICT_UNKNOWN);
 	assert_int_equal(verdict_at(&b.lab, 1), VERDICT_UNKNOWN);
 	prober_notice(b.prober, clock_mono_ms());
-	assert_non_null(strstr(notice(&b).text, "(socket: too many open files)"));
+	e = notice(&b);
+	assert_int_equal(e.level, LEVEL_WARNING);
+	assert_non_null(strstr(e.text, "2 of 2 IPv4 targets"));
+	assert_non_null(strstr(e.text, "(socket: too many open files)"));
+	assert_string_equal(cell_at(&b.lab, 0).reason, "not tested: socket: too many open files");
 	while (verdict_at(&b.lab, 0) != VERDICT_UP || verdict_at(&b.lab, 1) != VERDICT_DOWN)
 		bench_turn(&b); /* tried again as soon as there are some */
+	prober_notice(b.prober, clock_mono_ms());
+	do
+		e = notice(&b);
+	while (e.kind != EVENT_NOTICE);
+	assert_int_equal(e.level, LEVEL_INFO);
+	assert_string_equal(e.text, "all 2 IPv4 targets are tested again");
 	bench_close(&b);
 }
 
@@ -148,6 +159,29 @@ static void a_process_that_was_held_up_blames_no_target(void **state)
 	while (counted(&b, HEALTH_PROBES_NOT_RUN) == 0)
 		bench_turn(&b);
 	assert_int_equal(verdict_at(&b.lab, 1), VERDICT_UNKNOWN);
+	for (int i = 0; i < 4; i++)
+		(void)close(filler[i]);
+	bench_close(&b);
+}
+
+/* The probe is under way when the route goes: its silence is this machine's. */
+static void a_route_lost_while_a_probe_runs_blames_no_target(void **state)
+{
+	struct bench b;
+	int filler[4];
+
+	(void)state;
+	lab_init(&b.lab);
+	fill_queue(&b.lab, 1, filler);
+	bench_open(&b, 8);
+	while (verdict_at(&b.lab, 0) != VERDICT_UP) /* the other one runs now */
+		bench_turn(&b);
+	assert_int_equal(verdict_at(&b.lab, 1), VERDICT_UNKNOWN);
+	assert_int_equal(addr_parse("255.255.255.255", &b.lab.probe[1].target.addr), 0);
+	while (counted(&b, HEALTH_PROBES_NOT_RUN) == 0)
+		bench_turn(&b);
+	assert_int_equal(verdict_at(&b.lab, 1), VERDICT_UNKNOWN);
+	assert_non_null(strstr(cell_at(&b.lab, 1).reason, "not tested: connect: "));
 	for (int i = 0; i < 4; i++)
 		(void)close(filler[i]);
 	bench_close(&b);
@@ -184,6 +218,7 @@ int main(void)
 		cmocka_unit_test(probes_beyond_the_limit_wait_and_are_told_of),
 		cmocka_unit_test(want_of_descriptors_changes_no_verdict),
 		cmocka_unit_test(a_process_that_was_held_up_blames_no_target),
+		cmocka_unit_test(a_route_lost_while_a_probe_runs_blames_no_target),
 		cmocka_unit_test(stopping_lets_running_probes_end),
 	};
 
