@@ -87,6 +87,22 @@ static void answer(struct supervisor *s, bool refused, const char *text)
 	}
 }
 
+/* For `status`: an operator who comes later must see that the file is not what is in force. */
+static void note_refusal(struct supervisor *s, bool refused)
+{
+	struct board_refusal r = {.refused_real_ms = refused ? clock_real_ms() : 0};
+	char line[ERR_FILE_MAX + ERR_TEXT_MAX + 64] = "";
+
+	for (size_t i = 0; refused && i < s->report.count; i++) {
+		if (s->report.items[i].severity == SEVERITY_WARNING)
+			continue;
+		err_format(&s->report.items[i], line, sizeof line);
+		break;
+	}
+	(void)snprintf(r.text, sizeof r.text, "%.*s", (int)sizeof r.text - 1, line);
+	board_write_refusal(&s->board, &r);
+}
+
 static void reload_finish(struct supervisor *s, bool refused)
 {
 	char text[LINK_TEXT_MAX];
@@ -105,6 +121,7 @@ static void reload_finish(struct supervisor *s, bool refused)
 			s->serving->number, (unsigned long long)took_ms);
 	journal_report(&s->journal, &s->report);
 	journal_event(&s->journal, &e, false);
+	note_refusal(s, refused);
 	report_free(&s->report);
 	s->folders_after_ms = refused ? clock_mono_ms() + FOLDERS_RETRY_MS : 0;
 	s->reload.started_ms = s->reload.switched_ms = s->reload.settle_ms = 0;

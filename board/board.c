@@ -225,6 +225,7 @@ uint64_t board_epoch(const struct board *b)
 
 _Static_assert(offsetof(struct board_probe, successes) % 4 == 0, "seqlocks copy 32-bit words");
 _Static_assert(sizeof(struct board_probe) % 4 == 0, "seqlocks copy 32-bit words");
+_Static_assert(sizeof(struct board_refusal) % 4 == 0, "seqlocks copy 32-bit words");
 _Static_assert(sizeof(struct board_zone) % 4 == 0, "seqlocks copy 32-bit words");
 _Static_assert(sizeof(struct board_database) % 4 == 0, "seqlocks copy 32-bit words");
 
@@ -274,6 +275,23 @@ void board_write_probe(struct board *b, uint32_t slot, const struct board_probe 
 		return;
 	atomic_store_explicit(&p->word, word, memory_order_release);
 	atomic_fetch_add_explicit(&b->health->epoch, 1, memory_order_release);
+}
+
+bool board_read_refusal(const struct board *b, struct board_refusal *out)
+{
+	const struct board_refusal *r = &b->supervisor->refusal;
+	bool good = cell_read(&r->sequence, r, out, DETAILS(struct board_refusal, spare));
+
+	atomic_init(&out->sequence, 0);
+	out->text[sizeof out->text - 1] = '\0';
+	return good;
+}
+
+void board_write_refusal(struct board *b, const struct board_refusal *in)
+{
+	struct board_refusal *r = &b->supervisor->refusal;
+
+	cell_write(&r->sequence, r, in, DETAILS(struct board_refusal, spare));
 }
 
 bool board_read_zone(const struct board *b, uint32_t index, struct board_zone *out)

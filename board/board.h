@@ -61,6 +61,14 @@ struct board_role {
 	_Atomic uint64_t started_ms;
 };
 
+/* The last reload, when it was refused: an older configuration is in force. Behind `sequence`. */
+struct board_refusal {
+	_Atomic uint32_t sequence;
+	uint32_t spare;
+	uint64_t refused_real_ms; /* 0 = the last reload serves */
+	char text[256];           /* the first error, cut */
+};
+
 struct board_supervisor {
 	uint32_t magic, layout;
 	uint64_t created_real_ms; /* its first event has this * 2^20 / 1000 as its number */
@@ -69,6 +77,7 @@ struct board_supervisor {
 	_Atomic uint32_t generation; /* the one that serves; 0 before the first */
 	_Atomic uint64_t reloaded_ms;
 	_Atomic uint64_t beat_ms;
+	struct board_refusal refusal;
 	struct board_role role[ROLE_COUNT];
 	struct board_slot endpoint[BOARD_ENDPOINTS_MAX];
 	struct board_slot probe[BOARD_PROBES_MAX];
@@ -276,6 +285,10 @@ uint64_t board_epoch(const struct board *b);
 bool board_read_probe(const struct board *b, uint32_t slot, struct board_probe *out);
 /* Health only: publish a probe's details and word, moving the epoch when the word changed. */
 void board_write_probe(struct board *b, uint32_t slot, const struct board_probe *in);
+
+bool board_read_refusal(const struct board *b, struct board_refusal *out);
+/* Supervisor only. */
+void board_write_refusal(struct board *b, const struct board_refusal *in);
 
 bool board_read_zone(const struct board *b, uint32_t index, struct board_zone *out);
 void board_write_zone(struct board *b, uint32_t index, const struct board_zone *in);

@@ -225,6 +225,11 @@ static json_t *take_pools(struct taker *t)
 				? json_string(conf->checks[pool->check].name)
 				: json_null());
 		put(t, o, "serving", number(serving_count));
+		put(t, o, "when_all_down", json_string(conf_all_down_name(pool->when_all_down)));
+		put(t, o, "fallback",
+			pool->when_all_down == ALL_DOWN_POOL
+				? json_string(conf->pools[pool->fallback_pool].name)
+				: json_null());
 		put(t, o, "endpoints", endpoints);
 		add(t, pools, o);
 	}

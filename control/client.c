@@ -26,9 +26,15 @@
 struct options {
 	enum command command;
 	const char *socket, *file; /* NULL when not given */
-	bool json, help;
+	bool json, quiet, help;
 	json_t *request;
 };
+
+/* These end with 1 when something is dead or stale. */
+static bool tells_trouble(enum command command)
+{
+	return command == COMMAND_STATUS || command == COMMAND_ZONES;
+}
 
 /* ---- usage ---- */
 
@@ -45,6 +51,8 @@ static void print_usage(FILE *to, enum command command)
 		else if ((info->optional & a->bit) != 0 && a->bit != ARG_FORMAT)
 			(void)fprintf(to, " [%s]", a->form);
 	}
+	if (tells_trouble(command))
+		(void)fprintf(to, " [--quiet]");
 	(void)fprintf(to, "\n  %s\n", info->help);
 	for (size_t i = 0; i < request_argument_count; i++) {
 		const struct argument_info *a = &request_arguments[i];
@@ -52,6 +60,10 @@ static void print_usage(FILE *to, enum command command)
 		if (((info->required | info->optional) & a->bit) != 0 && a->bit != ARG_FORMAT)
 			(void)fprintf(to, "  %-20s %s\n", a->form, a->help);
 	}
+	if (tells_trouble(command))
+		(void)fprintf(to,
+			"  %-20s no output; exit code 1 when something is dead or stale\n",
+			"--quiet");
 }
 
 static int usage_error(enum command command, const char *what, const char *about)
@@ -172,6 +184,9 @@ static int take_arguments(struct options *o, int argc, char **argv)
 			only_positional = true;
 		} else if (!only_positional && strcmp(argv[i], "--json") == 0) {
 			o->json = true;
+		} else if (!only_positional && tells_trouble(o->command) &&
+			   strcmp(argv[i], "--quiet") == 0) {
+			o->quiet = true;
 		} else if (!only_positional && strcmp(argv[i], "--help") == 0) {
 			o->help = true;
 		} else if (!only_positional && argv[i][0] == '-') {
@@ -300,6 +315,22 @@ static void print_reply(const struct options *o, const json_t *reply)
 	text_free(&out);
 }
 
+/* Is anything dead or stale? */
+static bool has_errors(const json_t *body)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(body, "trouble"), i, one)
+	{
+		const char *level = json_string_value(json_object_get(one, "level"));
+
+		if (level != NULL && strcmp(level, "error") == 0)
+			return true;
+	}
+	return false;
+}
+
 static int run_once(const struct options *o, const char *path)
 {
 	uint32_t timeout_ms = o->command == COMMAND_RELOAD ? RELOAD_TIMEOUT_MS : REPLY_TIMEOUT_MS;
@@ -307,14 +338,16 @@ static int run_once(const struct options *o, const char *path)
 	json_t *reply = NULL;
 	struct err e;
 	enum connection_result rc = connection_ask(path, o->request, timeout_ms, &reply, &e);
-	bool ok;
+	bool ok, trouble;
 
 	if (rc != CONNECTION_OK) {
 		(void)fprintf(stderr, "waymark %s: %s\n", name, e.text);
 		return rc == CONNECTION_NONE ? CLIENT_NO_SERVER : CLIENT_REFUSED;
 	}
 	ok = json_is_true(json_object_get(reply, "ok"));
-	if (o->json) {
+	if (o->quiet && ok) {
+		/* the exit code says it */
+	} else if (o->json) {
 		print_json(ok ? body_of(o->command, reply) : reply);
 	} else if (ok) {
 		print_reply(o, reply);
@@ -323,13 +356,14 @@ static int run_once(const struct options *o, const char *path)
 		print_lines(stderr, json_object_get(reply, "messages"));
 		(void)fprintf(stderr, "waymark %s: %s\n", name, why != NULL ? why : "refused");
 	}
+	trouble = ok && tells_trouble(o->command) && has_errors(body_of(o->command, reply));
 	json_decref(reply);
 	if (fflush(stdout) != 0) {
 		(void)fprintf(stderr, "waymark %s: cannot write to standard output: %s\n", name,
 			strerror(errno));
 		return CLIENT_REFUSED;
 	}
-	return ok ? CLIENT_OK : CLIENT_REFUSED;
+	return ok && !trouble ? CLIENT_OK : CLIENT_REFUSED;
 }
 
 int control_client_main(const char *verb, int argc, char **argv)

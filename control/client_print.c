@@ -188,39 +188,32 @@ static void print_listeners(const json_t *status, struct text *out)
 	table_free(&t);
 }
 
-/* Zones whose signer's work is not served: their number is right, of their names there are a few. */
-static void print_left_out(const json_t *status, struct text *out)
+/* First, so that nobody has to look for it. */
+static void print_trouble(const json_t *trouble, struct text *out)
 {
-	const json_t *zones = json_object_get(status, "zones"), *name;
-	const json_t *names = json_object_get(zones, "dnssec_left_out_zones");
-	uint64_t count = get_number(zones, "dnssec_left_out");
+	const json_t *one;
 	size_t i;
 
-	if (count == 0)
-		return;
-	text_printf(out,
-		"\nserved without the DNSSEC records of their files, so that a DS at the parent "
-		"makes "
-		"them unreachable for validating resolvers (%" PRIu64 "):",
-		count);
-	json_array_foreach(names, i, name)
+	json_array_foreach(trouble, i, one)
 	{
-		text_printf(out, "%s %s", i > 0 ? "," : "", json_string_value(name));
+		text_printf(out, "%s: %s: %s\n", get_text(one, "level"), get_text(one, "about"),
+			get_text(one, "text"));
 	}
-	text_puts(out, json_array_size(names) < count ? ", and more: see `waymark zones`\n" : "\n");
+	if (json_array_size(trouble) > 0)
+		text_puts(out, "\n");
 }
 
 void print_status(const json_t *status, struct text *out)
 {
 	uint64_t now_ms = get_number(json_object_get(status, "clock"), "real_ms");
 
+	print_trouble(json_object_get(status, "trouble"), out);
 	print_roles(status, now_ms, out);
 	text_puts(out, "\n");
 	print_pools(status, out);
 	text_puts(out, "\n");
 	print_endpoints(status, now_ms, out);
 	print_listeners(status, out);
-	print_left_out(status, out);
 }
 
 /* ---- zones ---- */

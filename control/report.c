@@ -3,12 +3,11 @@
 #include "board/snapshot.h"
 #include "control/server.h"
 #include "control/target.h"
+#include "control/trouble.h"
 
 #include "base/clock.h"
 
 #include <string.h>
-
-#define STATUS_ZONES_MAX 20u /* named in `status`; `zones` has them all */
 
 /* ---- status ---- */
 
@@ -38,8 +37,6 @@ static void keep(json_t *snapshot, const char *pool, const char *endpoint)
 	}
 }
 
-static json_t *zones_summary(const struct board *b);
-
 json_t *report_status(struct control *c, const struct request *request, struct err *e)
 {
 	uint64_t now_ms = clock_mono_ms();
@@ -49,12 +46,12 @@ json_t *report_status(struct control *c, const struct request *request, struct e
 		return NULL;
 	control_settle_time(c, now_ms);
 	snapshot = snapshot_take(c->board, c->generation, now_ms, clock_real_ms());
-	if (json_object_set_new(snapshot, "zones", zones_summary(c->board)) < 0) {
-		(void)err_set(e, "out of memory for the snapshot");
+	keep(snapshot, request->pool, request->endpoint);
+	if (json_object_set_new(snapshot, "trouble", trouble_of_status(c->board, snapshot)) < 0) {
+		(void)err_set(e, "out of memory for what is wrong");
 		json_decref(snapshot);
 		return NULL;
 	}
-	keep(snapshot, request->pool, request->endpoint);
 	return snapshot;
 }
 
@@ -119,31 +116,6 @@ static uint32_t zone_rows(const struct board *b)
 	return count < BOARD_ZONES_MAX ? count : BOARD_ZONES_MAX;
 }
 
-/* For `status`: how many zones, and the first of those that are served without what a signer has
- * added. */
-static json_t *zones_summary(const struct board *b)
-{
-	json_t *o = json_object(), *names = json_array();
-	uint32_t count = zone_rows(b), zones = 0, left_out = 0;
-	int bad = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct board_zone z;
-
-		(void)board_read_zone(b, i, &z);
-		zones += z.name[0] != '\0';
-		if (z.left_out > 0 && left_out++ < STATUS_ZONES_MAX)
-			bad |= json_array_append_new(names, json_escaped(z.name, sizeof z.name));
-	}
-	bad |= json_object_set_new(o, "listed", json_integer(zones));
-	bad |= json_object_set_new(o, "dnssec_left_out", json_integer(left_out));
-	bad |= json_object_set_new(o, "dnssec_left_out_zones", names);
-	if (bad == 0)
-		return o;
-	json_decref(o);
-	return NULL;
-}
-
 static int add_zones(const struct board *b, json_t *zones)
 {
 	uint32_t count = zone_rows(b);
@@ -181,6 +153,7 @@ json_t *report_zones(const struct board *b, uint64_t real_ms)
 	bad |= json_object_set_new(
 		o, "unlisted", json_integer(atomic_load(&b->dns->zones_unlisted)));
 	bad |= json_object_set_new(o, "databases", databases);
+	bad |= json_object_set_new(o, "trouble", trouble_of_data(b));
 	if (bad == 0)
 		return o;
 	json_decref(o);
