@@ -4,6 +4,8 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -97,6 +99,7 @@ int scalar_address(const struct value_context *v, const struct schema_key *key, 
 {
 	static const struct prefix multicast[] = {
 		{{FAMILY_IPV4, {224}}, 3}, {{FAMILY_IPV6, {0xff}}, 8}};
+	static const struct prefix link_local = {{FAMILY_IPV6, {0xfe, 0x80}}, 10};
 	static const uint8_t zero[16];
 	char shown[VALUE_SHOWN_MAX];
 	struct addr value;
@@ -114,6 +117,11 @@ int scalar_address(const struct value_context *v, const struct schema_key *key, 
 			return err_set(e,
 				"%s is no machine's address but a multicast or reserved one",
 				shown);
+	if (prefix_contains(&link_local, &value))
+		return err_set(e,
+			"%s is a link-local address: it means nothing without an interface, and "
+			"to clients elsewhere",
+			shown);
 	memcpy(field, &value, sizeof value);
 	return 0;
 }
@@ -200,16 +208,48 @@ int scalar_url_path(const struct value_context *v, const struct schema_key *key,
 	return keep(v, text, field, e);
 }
 
+/* Does `text` go on with nothing, or with ":" and a port? */
+static bool is_port_or_end(const char *text)
+{
+	unsigned long port;
+	char *end;
+
+	if (*text == '\0')
+		return true;
+	if (*text != ':' || !isdigit((unsigned char)text[1]) || strlen(text) > 6)
+		return false;
+	port = strtoul(text + 1, &end, 10);
+	return *end == '\0' && port >= 1 && port <= UINT16_MAX;
+}
+
+/* RFC 9110, 7.2, less what no server is named: a name, an IPv4 address, or [an IPv6 address]. */
+static bool is_host(const char *text)
+{
+	static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789-._";
+	size_t length = strspn(text, name);
+	char address[ADDR_TEXT_MAX];
+	const char *end = strchr(text, ']');
+	struct addr value;
+
+	if (text[0] != '[')
+		return length > 0 && text[0] != '.' && strstr(text, "..") == NULL &&
+		       is_port_or_end(text + length);
+	if (end == NULL || (size_t)(end - text - 1) >= sizeof address)
+		return false;
+	(void)snprintf(address, sizeof address, "%.*s", (int)(end - text - 1), text + 1);
+	return addr_parse(address, &value) == 0 && value.family == FAMILY_IPV6 &&
+	       is_port_or_end(end + 1);
+}
+
 int scalar_host(const struct value_context *v, const struct schema_key *key, const char *text,
 	void *field, struct err *e)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789-._:[]";
 	char shown[VALUE_SHOWN_MAX];
 
 	if (check_length(key, text, e) < 0)
 		return -1;
-	if (text[strspn(text, allowed)] != '\0')
+	if (!is_host(text))
 		return err_set(e,
 			"%s is no host: write a name such as www.example.com, with :port if need "
 			"be",
@@ -383,6 +423,10 @@ int scalar_status(const struct value_context *v, const struct schema_key *key, c
 		return err_set(e, "%s is no status: write 200 or 200-299, from 100 to 599", shown);
 	if (range.low > range.high)
 		return err_set(e, "%s is the wrong way round", shown);
+	if (range.high < 200)
+		return err_set(e,
+			"%s never ends a response: 1xx is interim, and what follows it counts",
+			shown);
 	memcpy(field, &range, sizeof range);
 	return 0;
 }

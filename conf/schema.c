@@ -166,7 +166,9 @@ const struct schema_key schema_keys[] = {
 		.help = "Value of the Host header: reverse proxies choose the site by it."},
 	{"checks.*.http.expect", .shape = SHAPE_LIST, .type = TYPE_STATUS, .in_place = true,
 		MANY(conf_check, expect, expect_count, conf_status_range), .fallback = "200-399",
-		.at_least = 1, .at_most = CONF_EXPECT_MAX, .help = "Status codes that mean up."},
+		.at_least = 1, .at_most = CONF_EXPECT_MAX,
+		.help = "Status codes that mean up. "
+			"1xx never ends a response, so it cannot be expected."},
 	{"checks.*.https", .unbuilt = true, .help = "HTTP over TLS."},
 	{"checks.*.tls", .unbuilt = true, .help = "A TLS handshake."},
 	{"checks.*.interval", VALUE(conf_check, interval_ms), .type = TYPE_DURATION, .unit_ms = 1,

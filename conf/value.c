@@ -257,8 +257,8 @@ static const struct value_type_row types[VALUE_TYPES] = {
 		scalar_rule, print_rule},
 	[TYPE_STATUS] = {"status", "One HTTP status or a range: `200`, `200-299`.",
 		"\"type\": [\"string\", \"integer\"], \"pattern\": "
-		"\"^[1-5][0-9]{2}(-[1-5][0-9]{2})?$\", "
-		"\"minimum\": 100, \"maximum\": 599",
+		"\"^([1-5][0-9]{2}-)?[2-5][0-9]{2}$\", "
+		"\"minimum\": 200, \"maximum\": 599",
 		scalar_status, print_status},
 	[TYPE_REGION] = {"region", "The name of a region.", JSON_NAME, NULL, print_reference},
 	[TYPE_CHECK] = {"check", "The name of a check.", JSON_NAME, NULL, print_reference},

@@ -8,6 +8,9 @@
  * reuse of connections. Options that never change are set once; idle handles are kept and used
  * again, as setting one up costs more than a probe.
  *
+ * The lines of the head are judged by us (health/http_head.h) and so is the length of the body:
+ * libcurl takes half a head, and the first of two lengths, for a response.
+ *
  * A server is an adversary here:
  *   endless headers, 100-continues   HTTP_HEADERS_MAX octets in all, then the probe fails
  *   one endless header line          libcurl ends it at 100 KiB, then the probe fails
@@ -18,6 +21,7 @@
  * 200 but stalls in the body is not well.
  */
 #include "health/connecting.h"
+#include "health/http_head.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -44,8 +48,9 @@ struct http {
 enum http_stop {
 	STOP_NO,
 	STOP_HEADERS,     /* HTTP_HEADERS_MAX reached */
+	STOP_MALFORMED,   /* a line of the head is wrong: `complaint` */
 	STOP_STATUS,      /* not the expected one */
-	STOP_BODY_ENOUGH, /* HTTP_BODY_MAX reached */
+	STOP_BODY_ENOUGH, /* all of it, or HTTP_BODY_MAX */
 };
 
 struct http_run {
@@ -57,14 +62,16 @@ struct http_run {
 	struct curl_slist *headers;
 	struct event *socket; /* libevent's: what libcurl waits for on the probe's one socket */
 	bool deaf;            /* it could not be added: the probe will hear nothing */
-	bool headers_done;
+	struct http_head head;
+	const char *complaint;           /* static */
+	char curl_says[CURL_ERROR_SIZE]; /* "" = nothing */
 	enum http_stop stop;
 	uint32_t header_octets, body_octets;
 };
 
 /* ---- what libcurl calls ---- */
 
-static bool status_expected(const struct conf_check *check, long status)
+static bool status_expected(const struct conf_check *check, uint16_t status)
 {
 	for (size_t i = 0; i < check->expect_count; i++) {
 		if (status >= check->expect[i].low && status <= check->expect[i].high)
@@ -73,18 +80,12 @@ static bool status_expected(const struct conf_check *check, long status)
 	return false;
 }
 
-static long status_of(CURL *easy)
+/* Is all there that is to be read? */
+static bool has_body(const struct http_run *h)
 {
-	long status = 0;
+	uint64_t octets;
 
-	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	return status;
-}
-
-static bool is_blank_line(const char *data, size_t length)
-{
-	return length > 0 &&
-	       (data[0] == '\n' || (length > 1 && data[0] == '\r' && data[1] == '\n'));
+	return http_head_body(&h->head, &octets) && h->body_octets >= octets;
 }
 
 /* Anything but `size * count` ends the transfer with CURLE_WRITE_ERROR. */
@@ -92,20 +93,18 @@ static size_t header_came(char *data, size_t size, size_t count, void *arg)
 {
 	struct http_run *h = arg;
 	size_t length = size * count;
+	bool trailer = h->head.at == HEAD_DONE;
 
-	if (length > HTTP_HEADERS_MAX - h->header_octets) {
+	if (length > HTTP_HEADERS_MAX - h->header_octets)
 		h->stop = STOP_HEADERS;
-		return 0;
-	}
-	h->header_octets += (uint32_t)length;
-	if (!is_blank_line(data, length) || status_of(h->easy) < 200)
-		return length;
-	h->headers_done = true;
-	if (!status_expected(h->check, status_of(h->easy))) {
+	else if ((h->complaint = http_head_line(&h->head, data, length)) != NULL)
+		h->stop = STOP_MALFORMED;
+	else if (h->head.at == HEAD_DONE && !status_expected(h->check, h->head.status))
 		h->stop = STOP_STATUS;
-		return 0;
-	}
-	return length;
+	else if (h->head.at == HEAD_DONE && !trailer && has_body(h))
+		h->stop = STOP_BODY_ENOUGH;
+	h->header_octets += (uint32_t)length;
+	return h->stop == STOP_NO ? length : 0;
 }
 
 static size_t body_came(char *data, size_t size, size_t count, void *arg)
@@ -114,12 +113,13 @@ static size_t body_came(char *data, size_t size, size_t count, void *arg)
 	size_t length = size * count;
 
 	(void)data;
-	if (length > HTTP_BODY_MAX - h->body_octets) {
+	if (length > HTTP_BODY_MAX - h->body_octets)
 		h->stop = STOP_BODY_ENOUGH;
-		return 0;
-	}
-	h->body_octets += (uint32_t)length;
-	return length;
+	else
+		h->body_octets += (uint32_t)length;
+	if (has_body(h))
+		h->stop = STOP_BODY_ENOUGH;
+	return h->stop == STOP_NO ? length : 0;
 }
 
 /* It asks once: there is one address, and one connection. */
@@ -226,7 +226,7 @@ static const char *phase_of(const struct http_run *h)
 {
 	if (h->easy == NULL)
 		return "connect";
-	return h->headers_done ? "response body" : "response headers";
+	return h->head.at == HEAD_DONE ? "response body" : "response headers";
 }
 
 /* Give the handle back and free the rest. */
@@ -234,8 +234,10 @@ static void http_free(struct http_run *h)
 {
 	struct http *http = h->http;
 
-	if (h->easy != NULL)
+	if (h->easy != NULL) {
 		(void)curl_multi_remove_handle(http->multi, h->easy);
+		(void)curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, NULL); /* it goes with h */
+	}
 	unwatch(h);                     /* by now libcurl has taken it away */
 	connecting_end(&h->connecting); /* unless libcurl has had it */
 	if (h->easy != NULL && http->idle_count < HTTP_IDLE_MAX)
@@ -246,43 +248,49 @@ static void http_free(struct http_run *h)
 	free(h);
 }
 
-static enum check_result outcome_by_status(struct http_run *h, struct check_outcome *o)
+static enum check_result outcome_by_status(const struct http_run *h, struct check_outcome *o)
 {
-	long status = status_of(h->easy);
-
-	if (status == 0)
-		return check_outcome_failed(o, "no HTTP response");
-	(void)check_outcome_failed(o, "status %ld", status);
-	if (!status_expected(h->check, status))
+	(void)check_outcome_failed(o, "status %u", h->head.status);
+	if (!status_expected(h->check, h->head.status))
 		return o->result;
 	o->result = CHECK_PASSED;
 	o->latency_us = connecting_latency_us(&h->connecting);
 	return o->result;
 }
 
-/* What libcurl's result says, given what our own callbacks did. */
-static void http_outcome(struct http_run *h, CURLcode code, struct check_outcome *o)
+/* The connection ended in order, or libcurl found the end of the body. */
+static void outcome_of_end(const struct http_run *h, struct check_outcome *o)
 {
+	uint64_t octets;
+
+	if (h->head.at != HEAD_DONE)
+		(void)check_outcome_failed(o, "response ended inside its header");
+	else if (http_head_body(&h->head, &octets) && h->body_octets < octets)
+		(void)check_outcome_failed(o, "closed within the response body");
+	else
+		(void)outcome_by_status(h, o);
+}
+
+/* What libcurl's result says, when none of our own callbacks has ended the probe. */
+static void outcome_by_code(const struct http_run *h, CURLcode code, struct check_outcome *o)
+{
+	bool began = h->head.status != 0; /* with a status line that is one */
 	long error = 0;
 
 	(void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &error);
-	switch (h->stop) {
-	case STOP_HEADERS:
-		(void)check_outcome_failed(o, "response headers above %u octets", HTTP_HEADERS_MAX);
-		return;
-	case STOP_STATUS:
-	case STOP_BODY_ENOUGH: (void)outcome_by_status(h, o); return;
-	case STOP_NO: break;
-	}
-	if (code == CURLE_OK)
-		(void)outcome_by_status(h, o);
+	if (code == CURLE_OK || (code == CURLE_GOT_NOTHING && began)) /* after an interim head */
+		outcome_of_end(h, o);
 	else if (code == CURLE_OUT_OF_MEMORY && !has_asked(h->easy))
 		(void)check_outcome_call(o, "probe", ENOMEM);
 	else if (code == CURLE_OUT_OF_MEMORY) /* libcurl's answer to a header line above 100 KiB */
 		(void)check_outcome_failed(o, "response header line too long");
 	else if (code == CURLE_GOT_NOTHING)
 		(void)check_outcome_failed(o, "closed without a response");
-	else if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+	else if (code == CURLE_WEIRD_SERVER_REPLY && began) /* it sees a line before we do */
+		(void)check_outcome_failed(o, "malformed response headers: %s", h->curl_says);
+	else if (code == CURLE_WEIRD_SERVER_REPLY)
+		(void)check_outcome_failed(o, "malformed status line");
+	else if (code == CURLE_UNSUPPORTED_PROTOCOL)
 		(void)check_outcome_failed(o, "no HTTP response");
 	else if (code == CURLE_PARTIAL_FILE)
 		(void)check_outcome_failed(o, "closed within the response body");
@@ -292,6 +300,19 @@ static void http_outcome(struct http_run *h, CURLcode code, struct check_outcome
 		(void)check_outcome_failed(o, "malformed %s", phase_of(h));
 	else
 		(void)check_outcome_failed(o, "%s: %s", phase_of(h), curl_easy_strerror(code));
+}
+
+static void http_outcome(const struct http_run *h, CURLcode code, struct check_outcome *o)
+{
+	switch (h->stop) {
+	case STOP_HEADERS:
+		(void)check_outcome_failed(o, "response headers above %u octets", HTTP_HEADERS_MAX);
+		break;
+	case STOP_MALFORMED: (void)check_outcome_failed(o, "%s", h->complaint); break;
+	case STOP_STATUS:
+	case STOP_BODY_ENOUGH: (void)outcome_by_status(h, o); break;
+	case STOP_NO: outcome_by_code(h, code, o); break;
+	}
 }
 
 /* Report every probe that has ended. A new one may be started from the report. */
@@ -332,6 +353,7 @@ static CURL *easy_new(void)
 	(void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_IGNORE_CONTENT_LENGTH, 1L); /* ours to judge */
 	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "Waymark/" WAYMARK_VERSION);
 	(void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -372,6 +394,7 @@ static bool easy_aim(struct http_run *h)
 	       curl_easy_setopt(easy, CURLOPT_PRIVATE, h) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_HEADERDATA, h) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_WRITEDATA, h) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, h->curl_says) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, h) == CURLE_OK;
 }
 

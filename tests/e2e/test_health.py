@@ -82,6 +82,8 @@ def endless(first, chunk, pause=0.0):
     ("one byte at a time", endless(b"HTTP/1.1 200", b" ", 0.05)),
     ("garbage", endless(b"", bytes(range(256)) * 8)),
     ("early close", lambda c: None),
+    ("half a header", lambda c: (c.sendall(b"HTTP/1.1 200 OK\r\nServer: x\r\n"), c.shutdown(socket.SHUT_WR), c.recv(4096))),
+    ("two lengths", lambda c: (c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\nokokk"), c.recv(4096))),
 ])
 def test_a_hostile_server_is_down_and_hurts_nobody(lab, name, behave):
     for n, who in ((11, "lon1"), (21, "nyc1"), (31, "sin1")):

@@ -30,6 +30,8 @@ static const char *const accepted[] = {
 	HTTP_OF("path: /"),
 	HTTP_OF("path: /healthz?full=1&x=%20"),
 	HTTP_OF("host: www.example.com"),
+	HTTP_OF("host: a_b-c.:65535"),
+	HTTP_OF("host: 192.0.2.1:80"),
 	HTTP_OF("host: \"[2001:db8::1]:8080\""),
 	HTTP_OF("expect: 200"),
 	HTTP_OF("expect: [100-599, 204]"),
@@ -237,6 +239,36 @@ static const struct {
 	{HTTP_OF("host: ^\"a\\r\\nb\""),
 		"checks.c.http.host: \"a??b\" is no host: write a name such as "
 		"www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\":\""), "checks.c.http.host: \":\" is no host: write a name such as "
+				  "www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"[]\""), "checks.c.http.host: \"[]\" is no host: write a name such as "
+				   "www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"[192.0.2.1]\""),
+		"checks.c.http.host: \"[192.0.2.1]\" is no host: write a name such as "
+		"www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"a:\""), "checks.c.http.host: \"a:\" is no host: write a name such as "
+				   "www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"a:0\""), "checks.c.http.host: \"a:0\" is no host: write a name such as "
+				    "www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"a:65536\""),
+		"checks.c.http.host: \"a:65536\" is no host: write a name such as "
+		"www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"a:b\""), "checks.c.http.host: \"a:b\" is no host: write a name such as "
+				    "www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\".\""), "checks.c.http.host: \".\" is no host: write a name such as "
+				  "www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"a..b\""),
+		"checks.c.http.host: \"a..b\" is no host: write a name such as "
+		"www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"[2001:db8::1\""),
+		"checks.c.http.host: \"[2001:db8::1\" is no host: write a name such as "
+		"www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"[2001:db8::1]x\""),
+		"checks.c.http.host: \"[2001:db8::1]x\" is no host: write a name such as "
+		"www.example.com, with :port if need be"},
+	{HTTP_OF("host: ^\"2001:db8::1\""),
+		"checks.c.http.host: \"2001:db8::1\" is no host: write a name such as "
+		"www.example.com, with :port if need be"},
 	{HTTP_OF("host: ^\"\""), "checks.c.http.host: is empty"},
 	{HTTP_OF("expect: ^99"),
 		"checks.c.http.expect: \"99\" is no status: write 200 or 200-299, from "
@@ -247,6 +279,12 @@ static const struct {
 	{HTTP_OF("expect: ^2xx"),
 		"checks.c.http.expect: \"2xx\" is no status: write 200 or 200-299, "
 		"from 100 to 599"},
+	{HTTP_OF("expect: ^100"),
+		"checks.c.http.expect: \"100\" never ends a response: 1xx is interim, and what "
+		"follows it counts"},
+	{HTTP_OF("expect: [200, ^101-199]"),
+		"checks.c.http.expect: \"101-199\" never ends a response: 1xx is interim, and what "
+		"follows it counts"},
 	{HTTP_OF("expect: [200, ^399-200]"),
 		"checks.c.http.expect: \"399-200\" is the wrong way round"},
 	{HTTP_OF("expect: ^[]"), "checks.c.http.expect: needs at least 1 entry"},
@@ -278,6 +316,9 @@ static const struct {
 	{END_OF("address: ^ff02::1"),
 		"pools.p.endpoints.e.address: \"ff02::1\" is no machine's address "
 		"but a multicast or reserved one"},
+	{END_OF("address: ^fe80::1"), "pools.p.endpoints.e.address: \"fe80::1\" is a link-local "
+				      "address: it means nothing "
+				      "without an interface, and to clients elsewhere"},
 	{END_OF("address: ^[]"), "pools.p.endpoints.e.address: needs at least 1 entry"},
 	{"pools: {p: {endpoints: {^e: {weight: 1}}}}\n",
 		"pools.p.endpoints.e: \"address\" is missing"},
