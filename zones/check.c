@@ -204,7 +204,8 @@ static void check_pool(struct load *l, const struct log_owner *o, const struct k
 			"is delegated by an NS here or above it: no POOL can be there");
 }
 
-/* A wildcard's records are its names' own data: no cut and no redirection is made of them. */
+/* Of an NS or DNAME at a wildcard the names that it stands for get the record alone; cut or redirected
+ * is only what lies below the asterisk itself. */
 static void check_wildcard(struct load *l, const struct log_owner *o, const struct kinds *k)
 {
 	char owner[NAME_TEXT_MAX];
@@ -214,10 +215,14 @@ static void check_wildcard(struct load *l, const struct log_owner *o, const stru
 	(void)name_format(o->name, owner);
 	if (k->ns != NULL)
 		load_message(l, SEVERITY_WARNING, k->ns,
-			"%s is a wildcard: its NS delegates nothing (RFC 4592, 4.2)", owner);
+			"%s is a wildcard: its NS delegates none of the names that it stands for "
+			"(RFC 4592, 4.2)",
+			owner);
 	if (k->dname != NULL)
 		load_message(l, SEVERITY_WARNING, k->dname,
-			"%s is a wildcard: its DNAME redirects nothing (RFC 4592, 4.4)", owner);
+			"%s is a wildcard: its DNAME redirects nothing below the names that it "
+			"stands for (RFC 4592, 4.4)",
+			owner);
 }
 
 static void check_kinds(struct load *l, const struct log_owner *o, const struct kinds *k)

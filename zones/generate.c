@@ -2,7 +2,8 @@
  * $GENERATE start-stop[/step] OWNER [TTL] [class] TYPE RDATA…  (as in BIND 9)
  *
  * In owner and RDATA `$` stands for the number, `${offset,width,base}` for a changed one, `$$` and
- * `\$` for a dollar sign. Bases: d o x X, and n N for reversed nibbles. A quoted RDATA is taken as
+ * `\$` for a dollar sign. Bases: d o x X, and n N for reversed nibbles. Numbers have 32 bits: below
+ * 0 they have a sign in base d, and are two's complements in the others. A quoted RDATA is taken as
  * text that is split again. Each step is expanded to a line of text and read like any other, with
  * the directive's own position in its messages.
  */
@@ -83,13 +84,14 @@ static int parse_modifier(const char *text, const char *end, struct modifier *m)
 	struct token offset = next_part(&text, end), width, base;
 	bool minus = offset.length > 0 && offset.text[0] == '-';
 	uint64_t value;
+	uint32_t most = minus ? 1u << 31 : INT32_MAX;
 
 	*m = (struct modifier){.base = 'd'};
 	if (minus || (offset.length > 0 && offset.text[0] == '+')) {
 		offset.text++;
 		offset.length--;
 	}
-	if (number_parse(&offset, INT32_MAX, &value) < 0)
+	if (number_parse(&offset, most, &value) < 0)
 		return -1;
 	m->offset = minus ? -(int64_t)value : (int64_t)value;
 	if (text == end)
@@ -107,7 +109,7 @@ static int parse_modifier(const char *text, const char *end, struct modifier *m)
 }
 
 /* Reversed nibbles: 0x12ab, width 8 → "b.a.2.1" (the width counts digits and dots). */
-static void add_nibbles(struct text *out, uint64_t value, const struct modifier *m)
+static void add_nibbles(struct text *out, uint32_t value, const struct modifier *m)
 {
 	const char *digits = m->base == 'n' ? "0123456789abcdef" : "0123456789ABCDEF";
 	uint64_t width = m->width;
@@ -128,17 +130,18 @@ static void add_nibbles(struct text *out, uint64_t value, const struct modifier 
 static int add_number(struct text *out, uint64_t number, const struct modifier *m)
 {
 	int64_t value = (int64_t)number + m->offset;
+	uint32_t bits = (uint32_t)value;
 	int width = (int)m->width;
 
-	if (value < 0)
+	if (value > INT32_MAX)
 		return -1;
 	switch (m->base) {
-	case 'o': text_printf(out, "%0*" PRIo64, width, (uint64_t)value); break;
-	case 'x': text_printf(out, "%0*" PRIx64, width, (uint64_t)value); break;
-	case 'X': text_printf(out, "%0*" PRIX64, width, (uint64_t)value); break;
+	case 'o': text_printf(out, "%0*" PRIo32, width, bits); break;
+	case 'x': text_printf(out, "%0*" PRIx32, width, bits); break;
+	case 'X': text_printf(out, "%0*" PRIX32, width, bits); break;
 	case 'n':
-	case 'N': add_nibbles(out, (uint64_t)value, m); break;
-	default: text_printf(out, "%0*" PRIu64, width, (uint64_t)value); break;
+	case 'N': add_nibbles(out, bits, m); break;
+	default: text_printf(out, "%0*" PRId64, width, value); break;
 	}
 	return 0;
 }
@@ -181,22 +184,21 @@ static int expand(struct source *s, struct text *out, const struct token *t, uin
 			i++;
 			if (add_dollar(out, t, &i, number) < 0) {
 				scan_error(&s->scan, t,
-					"$GENERATE \"%s\": not $ or ${offset,width,base}, or below "
-					"0",
+					"$GENERATE \"%s\": not $ or ${offset,width,base}, or above "
+					"2147483647",
 					token_show(t, shown));
 				return -1;
 			}
 			continue;
 		}
 		escape = t->length - i >= 2 ? 2 : 1; /* kept for the second reading */
-		if (t->quoted && escape == 2 && t->text[i + 1] == '"') {
+		if (t->quoted && !t->glued && escape == 2 && t->text[i + 1] == '"') {
 			i++;
 			escape = 1;
 		}
 		text_add(out, t->text + i, escape);
 		i += escape;
 	}
-	text_add(out, " ", 1);
 	return 0;
 }
 
@@ -208,9 +210,12 @@ static int generate(struct source *s, const struct token *t, size_t count, uint6
 	const char *why = NULL;
 	int rc = -1;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		text_puts(&line, t[i].glued ? "\"" : i > 0 ? " " : "");
 		if (expand(s, &line, &t[i], number) < 0)
 			goto out;
+		text_puts(&line, t[i].glued ? "\"" : "");
+	}
 	if (line.failed || line.length > GENERATE_LINE_MAX) {
 		scan_error(&s->scan, t, "$GENERATE: a step is longer than %u octets",
 			GENERATE_LINE_MAX);

@@ -18,8 +18,8 @@
 #define SIZE_MAX_CM   INT64_C(9000000000) /* 9e9: 90,000 km */
 #define DEGREE_MS     INT64_C(3600000)
 
-/* "12", "12.345" with at most `places` decimals, to units of 10^-places; -1 when malformed or
- * above 10^12. */
+/* "12", "12.345", "12." or ".3" with at most `places` decimals, to units of 10^-places; -1 when
+ * malformed or above 10^12. */
 static int parse_decimal(const char *text, size_t length, unsigned places, int64_t *out)
 {
 	int64_t value = 0;
@@ -29,15 +29,17 @@ static int parse_decimal(const char *text, size_t length, unsigned places, int64
 	for (; i < length && text[i] >= '0' && text[i] <= '9'; i++)
 		if ((value = value * 10 + (text[i] - '0')) > INT64_C(1000000000000))
 			return -1;
-	if (i == 0)
+	if (i == 0 && (length < 2 || text[0] != '.'))
 		return -1;
 	if (i < length && text[i] == '.') {
+		bool whole = i > 0;
+
 		for (i++; i < length && text[i] >= '0' && text[i] <= '9' && decimals < places;
 			i++) {
 			value = value * 10 + (text[i] - '0');
 			decimals++;
 		}
-		if (decimals == 0)
+		if (decimals == 0 && (!whole || places == 0))
 			return -1;
 	}
 	for (; decimals < places; decimals++)
@@ -83,16 +85,17 @@ static int parse_metres(
 	struct fields *f, const char *what, int64_t least, int64_t most, int64_t *out)
 {
 	const struct token *t = field_token(f, what);
-	bool minus;
+	bool minus, sign;
 	size_t length;
 
 	if (t == NULL)
 		return -1;
 	minus = t->length > 0 && t->text[0] == '-';
-	length = t->length - minus;
+	sign = minus || (least < 0 && t->length > 0 && t->text[0] == '+');
+	length = t->length - sign;
 	if (length > 0 && (t->text[t->length - 1] | 0x20) == 'm')
 		length--;
-	if (parse_decimal(t->text + minus, length, 2, out) < 0)
+	if (parse_decimal(t->text + sign, length, 2, out) < 0)
 		return field_error(f, t, what, "not metres such as 10 or -2.50m");
 	if (minus)
 		*out = -*out;

@@ -45,6 +45,18 @@ int field_hex(struct fields *f, const char *what)
 	}
 }
 
+/* Does the form of RFC 3597 follow? A known type's own text may begin with \# as well. */
+static bool is_generic(const struct rdata_type *t, const struct fields *f)
+{
+	const struct token *next = f->next;
+	uint64_t length;
+
+	if (next == f->end || next->quoted || !token_is(next, "\\#"))
+		return false;
+	return t == NULL || t->form[0] == '\0' ||
+	       (next + 1 < f->end && number_parse(next + 1, UINT64_MAX, &length) == 0);
+}
+
 /* \# length hexadecimal… (RFC 3597, 5); the first token has been seen. */
 static int parse_generic(struct fields *f)
 {
@@ -91,7 +103,7 @@ int rdata_parse(uint16_t type, struct fields *f)
 	char name[RRTYPE_TEXT_MAX];
 	int rc;
 
-	if (f->next < f->end && token_is(f->next, "\\#") && !f->next->quoted) {
+	if (is_generic(t, f)) {
 		rc = parse_generic(f);
 	} else if (t == NULL) {
 		scan_error(f->scan, f->type, "%s can only be given as \\# LENGTH HEXADECIMAL",

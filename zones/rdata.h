@@ -27,6 +27,9 @@
  *   X      any octets as one string          c  CAA tag
  *   g      gateway by the second octet       m  AMTRELAY: D bit and kind    G  its relay
  *   w N M  WKS, NSAP, ATMA: the rest         h  HIP, whole
+ *   K P    KEY flags, 2, and protocol, 1     F R  digest of DS, hash of NSEC3, 1 each
+ *   B      types as bits, to the end (NXT)   Y  DSYNC scheme, 1
+ *   Q      base 64 or - for none             q  A6, whole
  * NULL: no zone may hold the type. "": text only in the form of RFC 3597.
  */
 struct rdata_type {
@@ -64,6 +67,8 @@ void rdata_format(uint16_t type, const uint8_t *rdata, size_t length, struct tex
 
 /* ---- between the files of this module ---- */
 
+/* The number that a word stands for in a field of the form (K P F R Y); -1 when it is none. */
+int rdata_word(char form, const struct token *t, uint32_t *out);
 /* A field of the form in text, to wire; `start` is where the RDATA begins. */
 int rdata_text_field(struct fields *f, char form, const char *what, const uint8_t *start);
 /* Octets of the well-formed, uncompressed name at the reader, which moves past it; 0 = none. */
@@ -74,6 +79,12 @@ int svcb_parse(struct fields *f);
 bool svcb_verify(const uint8_t *p, size_t length);
 void svcb_format(const uint8_t *p, size_t length, struct text *out);
 int loc_parse(struct fields *f);
+int nsap_parse(struct fields *f, const char *what);
+int atma_parse(struct fields *f, const char *what);
+int wks_parse(struct fields *f);
+int a6_parse(struct fields *f);
+bool a6_verify(struct reader *r);
+void a6_format(struct reader *r, struct text *out);
 bool loc_verify(const uint8_t p[16]);
 void loc_format(const uint8_t p[16], struct text *out);
 

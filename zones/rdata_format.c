@@ -114,6 +114,20 @@ static void format_bitmap(struct reader *r, struct text *out)
 	}
 }
 
+static void format_nxt(const uint8_t *bits, size_t length, struct text *out)
+{
+	const char *between = "";
+	char name[RRTYPE_TEXT_MAX];
+
+	for (unsigned i = 0; i < length * 8; i++) {
+		if ((bits[i / 8] & (0x80 >> (i & 7))) == 0)
+			continue;
+		text_puts(out, between);
+		text_puts(out, rrtype_format((uint16_t)i, name));
+		between = " ";
+	}
+}
+
 static void format_name(struct reader *r, struct text *out)
 {
 	char name[NAME_TEXT_MAX];
@@ -203,6 +217,13 @@ static void format_rest(char form, struct reader *r, struct text *out)
 	case 'x': format_hex(p, length, out); break;
 	case 'y':
 	case 'z': rdata_format_base64(p, length, out); break;
+	case 'Q':
+		if (length == 0)
+			text_puts(out, "-");
+		rdata_format_base64(p, length, out);
+		break;
+	case 'B': format_nxt(p, length, out); break;
+	case 'q': a6_format(r, out); break;
 	case 'X': format_string(p, length, out); break;
 	case 'N':
 		text_puts(out, "0x");
@@ -228,8 +249,13 @@ static void format_field(char form, struct reader *r, const uint8_t *rdata, stru
 	case 'A':
 	case 'U':
 	case 'V':
+	case 'P':
+	case 'F':
+	case 'R':
+	case 'Y':
 	case 'W': text_printf(out, "%u", get_u8(r)); break;
 	case '2':
+	case 'K':
 	case 'C': text_printf(out, "%u", get_u16(r)); break;
 	case '4':
 	case 'd': text_printf(out, "%" PRIu32, get_u32(r)); break;
@@ -320,7 +346,7 @@ void rdata_format(uint16_t type, const uint8_t *rdata, size_t length, struct tex
 		format_generic(rdata, length, out);
 		return;
 	}
-	while (*form != '\0' && (r.at < r.end || strchr("gGX", *form) != NULL)) {
+	while (*form != '\0' && (r.at < r.end || strchr("gGXQ", *form) != NULL)) {
 		if (r.at != rdata)
 			text_puts(out, " ");
 		format_field(*form, &r, rdata, out);

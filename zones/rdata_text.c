@@ -112,6 +112,24 @@ static int field_mnemonic(
 	return field_number(f, what, max, octets);
 }
 
+/* The same of a word that rdata_word() knows. */
+static int field_word(struct fields *f, const char *what, char form, uint32_t max, unsigned octets)
+{
+	uint32_t number;
+	uint8_t *room;
+
+	if (f->next == f->end || rdata_word(form, f->next, &number) < 0)
+		return field_number(f, what, max, octets);
+	room = field_room(f, f->next++, octets);
+	if (room == NULL)
+		return -1;
+	if (octets == 2)
+		store_u16(room, (uint16_t)number);
+	else
+		*room = (uint8_t)number;
+	return 0;
+}
+
 #define HEX_DIGITS "0123456789abcdefABCDEF"
 
 /* ---- one letter each ---- */
@@ -191,6 +209,32 @@ static int field_bitmap(struct fields *f, const char *what)
 	return 0;
 }
 
+/* The types that are left, up to 127, as one bit each (RFC 2535, 5.2). */
+static int field_nxt(struct fields *f, const char *what)
+{
+	uint8_t bits[16] = {0}, *room;
+	size_t length = sizeof bits;
+
+	for (; f->next < f->end; f->next++) {
+		const char *why = NULL;
+		uint16_t type;
+
+		if (rrtype_parse(f->next, &type, &why) < 0)
+			return field_error(f, f->next, what, why);
+		if (type > 127)
+			return field_error(
+				f, f->next, what, "NXT has no place for types above 127");
+		bits[type / 8] |= (uint8_t)(0x80 >> (type & 7));
+	}
+	while (length > 0 && bits[length - 1] == 0)
+		length--;
+	room = field_room(f, f->type, length);
+	if (room == NULL)
+		return -1;
+	memcpy(room, bits, length);
+	return 0;
+}
+
 /* YYYYMMDDHHmmSS, or seconds since 1970 in at most ten digits (RFC 4034, 3.2). */
 static int field_date(struct fields *f, const char *what)
 {
@@ -250,17 +294,47 @@ static int field_salt(struct fields *f, const char *what)
 	return 0;
 }
 
+static int base32_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'v' ? c - 'a' + 10 : -1;
+}
+
+/* Base 32 with the extended alphabet, without padding (RFC 5155, 3.3), with its length octet. */
 static int field_next_owner(struct fields *f, const char *what)
 {
-	const struct token *t = f->next;
-	const uint8_t *start = f->at;
+	const struct token *t = field_token(f, what);
+	uint32_t bits = 0, count = 0;
+	uint8_t *length;
 
-	if (token_from_ldns(f, what, ldns_str2rdf_b32_ext,
-		    HEX_DIGITS "ghijklmnopqrstuvGHIJKLMNOPQRSTUV", 0) < 0)
+	if (t == NULL)
 		return -1;
-	/* 8 characters hold 5 octets; ldns drops what it cannot use */
-	if ((size_t)*start * 8 > (size_t)t->length * 5 || (size_t)t->length * 5 >= *start * 8u + 8u)
+	length = field_room(f, t, 1);
+	if (length == NULL)
+		return -1;
+	for (size_t i = 0; i < t->length; i++) {
+		int digit = base32_digit(t->text[i]);
+		uint8_t *room;
+
+		if (digit < 0)
+			return field_error(f, t, what, "not base 32");
+		bits = bits << 5 | (uint32_t)digit;
+		count += 5;
+		if (count < 8)
+			continue;
+		count -= 8;
+		room = field_room(f, t, 1);
+		if (room == NULL)
+			return -1;
+		*room = (uint8_t)(bits >> count);
+	}
+	if (count >= 5 || (bits & ((1u << count) - 1)) != 0) /* a digit too many, bits left over */
 		return field_error(f, t, what, "not base 32");
+	if (f->at - length - 1 < 1 || f->at - length - 1 > 255)
+		return field_error(f, t, what, "not 1 to 255 octets");
+	*length = (uint8_t)(f->at - length - 1);
 	return 0;
 }
 
@@ -273,27 +347,38 @@ static int field_apl(struct fields *f, const char *what)
 		const char *item = t->text + negated;
 		size_t length = t->length - negated, octets;
 		char text[PREFIX_TEXT_MAX];
-		struct prefix prefix;
+		struct addr address = {.family = FAMILY_NONE};
+		struct token bits = {.text = text};
+		uint64_t prefix = 0;
 		uint8_t *room;
+		char *slash;
 
 		if (length < 3 || (item[0] != '1' && item[0] != '2') || item[1] != ':' ||
 			length - 2 >= sizeof text)
 			return field_error(f, t, what, "not an item such as 1:192.0.2.0/24");
 		memcpy(text, item + 2, length - 2);
 		text[length - 2] = '\0';
-		if (strchr(text, '/') == NULL || prefix_parse(text, &prefix) < 0 ||
-			(prefix.addr.family == FAMILY_IPV4) != (item[0] == '1'))
+		slash = strchr(text, '/');
+		if (slash == NULL)
+			return field_error(f, t, what, "not an item such as 1:192.0.2.0/24");
+		*slash = '\0';
+		bits.text = slash + 1;
+		bits.length = (uint32_t)strlen(slash + 1);
+		/* bits past the prefix are no mistake: RFC 3123 does not forbid them */
+		if (addr_parse(text, &address) < 0 ||
+			(address.family == FAMILY_IPV4) != (item[0] == '1') ||
+			number_parse(&bits, addr_bits(&address), &prefix) < 0)
 			return field_error(f, t, what, "not a prefix of its family");
-		octets = addr_size(&prefix.addr);
-		while (octets > 0 && prefix.addr.bytes[octets - 1] == 0)
+		octets = addr_size(&address);
+		while (octets > 0 && address.bytes[octets - 1] == 0)
 			octets--;
 		room = field_room(f, t, 4 + octets);
 		if (room == NULL)
 			return -1;
 		store_u16(room, (uint16_t)(item[0] - '0'));
-		room[2] = prefix.length;
+		room[2] = (uint8_t)prefix;
 		room[3] = (uint8_t)(octets | (negated ? 0x80 : 0));
-		memcpy(room + 4, prefix.addr.bytes, octets);
+		memcpy(room + 4, address.bytes, octets);
 	}
 	return 0;
 }
@@ -361,96 +446,6 @@ static int field_hip(struct fields *f, const char *what)
 	return 0;
 }
 
-/* Protocol (number, TCP or UDP) and port numbers (RFC 1035, 3.4.2). */
-static int field_wks(struct fields *f, const char *what)
-{
-	const struct token *t = f->next;
-	uint8_t *protocol = f->at, *ports, used = 0;
-	uint64_t port, most = 0;
-
-	if (t < f->end && (token_is(t, "TCP") || token_is(t, "UDP"))) {
-		if (field_room(f, t, 1) == NULL)
-			return -1;
-		*protocol = token_is(t, "TCP") ? 6 : 17;
-		f->next++;
-	} else if (field_number(f, what, UINT8_MAX, 1) < 0) {
-		return -1;
-	}
-	for (t = f->next; t < f->end; t++, used = 1) {
-		if (number_parse(t, UINT16_MAX, &port) < 0)
-			return field_error(f, t, what, "not a port number");
-		most = port > most ? port : most;
-	}
-	ports = field_room(f, f->type, used ? (size_t)most / 8 + 1 : 0);
-	if (ports == NULL)
-		return -1;
-	memset(ports, 0, (size_t)(f->at - ports));
-	for (; f->next < f->end; f->next++)
-		if (number_parse(f->next, UINT16_MAX, &port) == 0)
-			ports[port / 8] |= (uint8_t)(0x80 >> (port & 7));
-	return 0;
-}
-
-/* One token: hexadecimal with dots anywhere between the digits. */
-static int field_dotted_hex(struct fields *f, const struct token *t, const char *what,
-	const char *digits, size_t length)
-{
-	struct text plain = {0};
-	struct token one = *t;
-	struct fields hex = *f;
-	int rc;
-
-	for (size_t i = 0; i < length; i++)
-		if (digits[i] != '.')
-			text_add(&plain, &digits[i], 1);
-	if (plain.data == NULL || plain.failed) {
-		text_free(&plain);
-		return field_error(f, t, what, "no digits");
-	}
-	one.text = plain.data;
-	one.length = (uint32_t)plain.length;
-	hex.next = &one;
-	hex.end = &one + 1;
-	rc = field_hex(&hex, what);
-	f->at = hex.at;
-	text_free(&plain);
-	return rc;
-}
-
-/* 0x47.0005.80… (RFC 1706, 6) */
-static int field_nsap(struct fields *f, const char *what)
-{
-	const struct token *t = field_token(f, what);
-
-	if (t == NULL)
-		return -1;
-	if (t->length < 3 || t->text[0] != '0' || (t->text[1] | 0x20) != 'x')
-		return field_error(f, t, what, "does not begin with 0x");
-	return field_dotted_hex(f, t, what, t->text + 2, t->length - 2);
-}
-
-/* "+digits" (E.164) or hexadecimal with dots (AESA). */
-static int field_atma(struct fields *f, const char *what)
-{
-	const struct token *t = field_token(f, what);
-	uint8_t *format;
-
-	if (t == NULL)
-		return -1;
-	format = field_room(f, t, t->length > 0 && t->text[0] == '+' ? t->length : 1);
-	if (format == NULL)
-		return -1;
-	if (t->length == 0 || t->text[0] != '+') {
-		*format = 0;
-		return field_dotted_hex(f, t, what, t->text, t->length);
-	}
-	if (t->length < 2 || !only(t->text + 1, t->length - 1, "0123456789"))
-		return field_error(f, t, what, "not digits behind the +");
-	*format = 1;
-	memcpy(format + 1, t->text + 1, t->length - 1);
-	return 0;
-}
-
 static int field_rest_string(struct fields *f, const char *what)
 {
 	const struct token *t = field_token(f, what);
@@ -507,9 +502,22 @@ int rdata_text_field(struct fields *f, char form, const char *what, const uint8_
 	case 'm': return field_amtrelay(f, what);
 	case 'G': return field_gateway(f, what, start[1] & 0x7fu);
 	case 'h': return field_hip(f, what);
-	case 'w': return field_wks(f, what);
-	case 'N': return field_nsap(f, what);
-	case 'M': return field_atma(f, what);
+	case 'w': return wks_parse(f);
+	case 'q': return a6_parse(f);
+	case 'B': return field_nxt(f, what);
+	case 'K': return field_word(f, what, form, UINT16_MAX, 2);
+	case 'P':
+	case 'F':
+	case 'R':
+	case 'Y': return field_word(f, what, form, UINT8_MAX, 1);
+	case 'Q':
+		if (f->end - f->next == 1 && token_is(f->next, "-")) {
+			f->next++;
+			return 0;
+		}
+		return field_base64(f, what, false);
+	case 'N': return nsap_parse(f, what);
+	case 'M': return atma_parse(f, what);
 	}
 	return field_error(f, f->type, what, "has no text form");
 }

@@ -6,6 +6,14 @@
 
 #include "base/wire.h"
 
+#define TYPE_KEY          25u
+#define KEY_FLAGS_NO_KEY  0xc000u /* RFC 2535, 3.1.2 */
+#define TYPE_ZONEMD       63u     /* RFC 8976, 2.2 */
+#define ZONEMD_SCHEME_AT  4u
+#define ZONEMD_SIMPLE     1u
+#define ZONEMD_FIXED      6u /* octets before the digest */
+#define ZONEMD_DIGEST_MIN 12u
+
 size_t rdata_skip_name(struct reader *r)
 {
 	size_t length = 0;
@@ -83,7 +91,26 @@ static bool verify_apl(struct reader *r)
 	return true;
 }
 
-/* The gateway of IPSECKEY (RFC 4025, 2.5) or AMTRELAY (RFC 8777, 4.2.4) by its kind. */
+/* To the end, at least so many octets. */
+static bool verify_rest(struct reader *r, size_t least)
+{
+	bool enough = reader_left(r) >= least;
+
+	r->at = r->end;
+	return enough;
+}
+
+/* RFC 2535, 5.2: a bit for each type up to 127, the first one 0, the last octet not. */
+static bool verify_nxt(struct reader *r)
+{
+	size_t length = reader_left(r);
+	const uint8_t *bits = r->at;
+
+	r->at = r->end;
+	return length == 0 || (length <= 16 && (bits[0] & 0x80) == 0 && bits[length - 1] != 0);
+}
+
+/* The gateway of IPSECKEY (RFC 4025, 2.5) or the relay of AMTRELAY (RFC 8777, 4.2.4) by its kind. */
 static bool verify_gateway(struct reader *r, unsigned kind)
 {
 	switch (kind) {
@@ -121,9 +148,14 @@ static size_t fixed_size(char form)
 	case 'U':
 	case 'V':
 	case 'W':
+	case 'P':
+	case 'F':
+	case 'R':
+	case 'Y':
 	case 'm': return 1;
 	case '2':
 	case 'C':
+	case 'K':
 	case 'T': return 2;
 	case '4':
 	case 'd':
@@ -136,15 +168,6 @@ static size_t fixed_size(char form)
 	case 'l': return 16;
 	}
 	return 0;
-}
-
-/* To the end, at least so many octets. */
-static bool verify_rest(struct reader *r, size_t least)
-{
-	bool enough = reader_left(r) >= least;
-
-	r->at = r->end;
-	return enough;
 }
 
 static bool verify_field(char form, struct reader *r, const uint8_t *rdata)
@@ -169,13 +192,18 @@ static bool verify_field(char form, struct reader *r, const uint8_t *rdata)
 	case 'N': return verify_rest(r, 1);
 	case 'M': return verify_rest(r, 2);
 	case 'z':
+	case 'Q':
 	case 'X': return verify_rest(r, 0);
+	case 'B': return verify_nxt(r);
+	case 'q': return a6_verify(r);
 	case 'b': return verify_bitmap(r);
 	case 'c': return verify_tag(r);
 	case 'a': return verify_apl(r);
 	case 'h': return verify_hip(r);
 	case 'g': return verify_gateway(r, rdata[1]);
-	case 'G': return verify_gateway(r, rdata[1] & 0x7f);
+	case 'G': /* kinds to come have a form to come */
+		return (rdata[1] & 0x7f) > 3 ? verify_rest(r, 0)
+					     : verify_gateway(r, rdata[1] & 0x7f);
 	case 'p': {
 		const uint8_t *params = r->at;
 
@@ -187,7 +215,7 @@ static bool verify_field(char form, struct reader *r, const uint8_t *rdata)
 }
 
 /* Digests whose kind says how long they are: DS (RFC 4034, 4509, 6605), SSHFP (4255, 6594), TLSA
- * (6698), ZONEMD (8976). `kind` 0: of an unknown kind, any length. */
+ * (6698), ZONEMD (8976; of its own scheme). `kind` 0: of an unknown kind, any length. */
 static bool verify_digest(uint16_t type, const uint8_t *rdata, size_t length)
 {
 	static const struct {
@@ -198,6 +226,10 @@ static bool verify_digest(uint16_t type, const uint8_t *rdata, size_t length)
 		{53, 2, 3, 2, 64}, {59, 3, 4, 1, 20}, {59, 3, 4, 2, 32}, {59, 3, 4, 4, 48},
 		{63, 5, 6, 1, 48}, {63, 5, 6, 2, 64}};
 
+	if (type == TYPE_ZONEMD && length < ZONEMD_FIXED + ZONEMD_DIGEST_MIN)
+		return false;
+	if (type == TYPE_ZONEMD && rdata[ZONEMD_SCHEME_AT] != ZONEMD_SIMPLE)
+		return true; /* a private scheme's digests are its own business */
 	for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++)
 		if (digests[i].type == type && rdata[digests[i].kind_at] == digests[i].kind &&
 			length != (size_t)digests[i].digest_at + digests[i].octets)
@@ -215,5 +247,8 @@ bool rdata_verify(uint16_t type, const uint8_t *rdata, size_t length)
 	for (const char *form = t->form; *form != '\0'; form++)
 		if (!verify_field(*form, &r, rdata))
 			return false;
+	if (type == TYPE_KEY && length == 4 &&
+		(load_u16(rdata) & KEY_FLAGS_NO_KEY) != KEY_FLAGS_NO_KEY)
+		return false;
 	return reader_left(&r) == 0 && verify_digest(type, rdata, length);
 }

@@ -244,11 +244,7 @@ static int read_owner(struct source *s)
 	char shown[TOKEN_SHOWN_MAX];
 
 	s->owner_known = true;
-	s->owner_bad = t->quoted;
-	if (t->quoted)
-		why = "a quoted string is no name";
-	else if (dname_from_chars(&s->owner, t->text, t->length, &s->origin, &why) < 0)
-		s->owner_bad = true;
+	s->owner_bad = dname_from_chars(&s->owner, t->text, t->length, &s->origin, &why) < 0;
 	if (!s->owner_bad)
 		return 0;
 	scan_error(&s->scan, t, "owner \"%s\": %s", token_show(t, shown), why);
@@ -260,8 +256,18 @@ static int read_entry(struct source *s)
 	const struct token *t = s->scan.tokens;
 	size_t count = s->scan.count;
 
-	if (t->length > 0 && t->text[0] == '$' && !t->quoted)
-		return load_directive(s);
+	if (t->length > 0 && t->text[0] == '$' && !t->quoted) {
+		char shown[TOKEN_SHOWN_MAX];
+
+		if (!s->scan.blank)
+			return load_directive(s);
+		scan_error(&s->scan, t,
+			"\"%s\" stands behind a blank, which begins a record: directives begin "
+			"their "
+			"line",
+			token_show(t, shown));
+		return -1;
+	}
 	if (!s->scan.blank) {
 		if (read_owner(s) < 0)
 			return -1;

@@ -290,7 +290,7 @@ static enum outcome scan_quoted(struct pass *a, const struct token *opened)
 	return DONE;
 }
 
-/* A word: up to white space, a bracket or a comment. `key="va lue"` is one word (RFC 9460, 2.1). */
+/* A word: up to white space, a quote, a bracket or a comment. */
 static enum outcome scan_word(struct pass *a)
 {
 	const char *start_of_word = a->p, *end = a->s->end;
@@ -299,30 +299,16 @@ static enum outcome scan_word(struct pass *a)
 	for (;;) {
 		while (a->p < end && octets[(uint8_t)*a->p] == W)
 			a->p++;
-		if (a->p == end)
+		if (a->p == end || *a->p != '\\')
 			break;
-		if (*a->p == '\\') {
-			if (end - a->p < 2) {
-				if (!a->s->eof)
-					return MORE;
-				return fail(a, &t, "a backslash has nothing behind it");
-			}
-			if (a->p[1] == '\n' || a->p[1] == '\r')
-				return fail(a, &t, "a backslash stands at the end of the line");
-			a->p += 2;
-		} else if (*a->p == '"') {
-			struct token quote = token_at(a, a->p);
-			enum outcome quoted;
-
-			if (a->p == start_of_word || a->p[-1] != '=')
-				return fail(a, &quote, "a quote stands inside a word");
-			a->p++;
-			quoted = scan_quoted(a, &quote);
-			if (quoted != DONE)
-				return quoted;
-		} else {
-			break;
+		if (end - a->p < 2) {
+			if (!a->s->eof)
+				return MORE;
+			return fail(a, &t, "a backslash has nothing behind it");
 		}
+		if (a->p[1] == '\n' || a->p[1] == '\r')
+			return fail(a, &t, "a backslash stands at the end of the line");
+		a->p += 2;
 	}
 	if (a->p == end && !a->s->eof)
 		return MORE;
@@ -337,8 +323,10 @@ static enum outcome scan_word(struct pass *a)
 static enum outcome scan_quote(struct pass *a)
 {
 	struct token t = token_at(a, a->p), *added;
+	const struct token *before = a->s->count > 0 ? &a->s->tokens[a->s->count - 1] : NULL;
 	enum outcome quoted;
 
+	t.glued = before != NULL && !before->quoted && before->text + before->length == a->p;
 	a->p++;
 	t.text = a->p;
 	t.quoted = true;

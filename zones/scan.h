@@ -23,6 +23,7 @@ struct token {
 	uint32_t length;
 	uint32_t line, column; /* from 1 */
 	bool quoted;
+	bool glued; /* quoted, right behind a word: key="value" */
 };
 
 struct scan {

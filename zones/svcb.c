@@ -25,6 +25,7 @@ enum value {
 	VALUE_IPV4,
 	VALUE_BASE64,
 	VALUE_IPV6,
+	VALUE_PATH,
 	VALUE_OCTETS
 };
 
@@ -42,7 +43,7 @@ static const struct key keys[] = {
 	{"ipv4hint", VALUE_IPV4},
 	{"ech", VALUE_BASE64},
 	{"ipv6hint", VALUE_IPV6},
-	{"dohpath", VALUE_OCTETS},
+	{"dohpath", VALUE_PATH},
 	{"ohttp", VALUE_NONE},
 };
 #define KEYS (sizeof keys / sizeof keys[0])
@@ -144,6 +145,7 @@ static const char *put_item(
 	case VALUE_NONE:
 	case VALUE_PORT:
 	case VALUE_BASE64:
+	case VALUE_PATH:
 	case VALUE_OCTETS: break;
 	}
 	return "no list";
@@ -196,7 +198,10 @@ static const char *put_value(
 			return "not base 64";
 		f->at = one.at;
 		return NULL;
+	case VALUE_PATH:
 	case VALUE_OCTETS:
+		if (kind == VALUE_PATH && length == 0)
+			return "needs a value";
 		room = field_room(f, t, length);
 		if (room == NULL)
 			return "too long";
@@ -210,10 +215,11 @@ static const char *put_value(
 	return "unknown";
 }
 
-/* key, key=value, key="value": the value's octets, escapes resolved, to raw[0..*length). */
-static int split_param(
-	struct fields *f, const struct token *t, uint16_t *key, uint8_t *raw, size_t *length)
+/* key, key=value, or key= with a quoted value glued to it: moves past it; the value's octets,
+ * escapes resolved, to raw[0..*length). */
+static int split_param(struct fields *f, uint16_t *key, uint8_t *raw, size_t *length)
 {
+	const struct token *t = f->next++;
 	const char *equals = memchr(t->text, '=', t->length);
 	size_t name = equals != NULL ? (size_t)(equals - t->text) : t->length;
 	struct token value = {.text = t->text + t->length};
@@ -224,10 +230,8 @@ static int split_param(
 		value.text = equals + 1;
 		value.length = t->length - (uint32_t)name - 1;
 	}
-	if (value.length >= 2 && value.text[0] == '"' && value.text[value.length - 1] == '"') {
-		value.text++;
-		value.length -= 2;
-	}
+	if (equals != NULL && value.length == 0 && f->next < f->end && f->next->glued)
+		value = *f->next++;
 	*length = 0;
 	for (size_t i = 0; i < value.length;) {
 		int c = token_octet(&value, &i);
@@ -252,7 +256,7 @@ static int collect(struct fields *f, struct param *params, struct fields *values
 {
 	int count = 0;
 
-	for (; f->next < f->end; f->next++, count++) {
+	for (; f->next < f->end; count++) {
 		struct param *p = &params[count];
 		const char *why;
 		size_t length = 0;
@@ -260,12 +264,12 @@ static int collect(struct fields *f, struct param *params, struct fields *values
 		p->token = f->next;
 		if (count == PARAMS_MAX)
 			return field_error(f, f->next, "service parameter", "too many");
-		if (split_param(f, f->next, &p->key, raw, &length) < 0)
+		if (split_param(f, &p->key, raw, &length) < 0)
 			return -1;
 		p->value = values->at;
-		why = put_value(values, f->next, value_kind(p->key), raw, length);
+		why = put_value(values, p->token, value_kind(p->key), raw, length);
 		if (why != NULL)
-			return field_error(f, f->next, "service parameter", why);
+			return field_error(f, p->token, "service parameter", why);
 		p->length = (size_t)(values->at - p->value);
 	}
 	return count;
@@ -385,6 +389,7 @@ bool svcb_verify(const uint8_t *p, size_t length)
 		case VALUE_PORT: good = octets == 2; break;
 		case VALUE_IPV4: good = octets > 0 && octets % 4 == 0; break;
 		case VALUE_IPV6: good = octets > 0 && octets % 16 == 0; break;
+		case VALUE_PATH:
 		case VALUE_BASE64: good = octets > 0; break;
 		case VALUE_OCTETS: break;
 		}
@@ -471,6 +476,7 @@ void svcb_format(const uint8_t *p, size_t length, struct text *out)
 			text_puts(out, "=");
 			rdata_format_base64(value, octets, out);
 			break;
+		case VALUE_PATH:
 		case VALUE_OCTETS:
 			if (octets > 0)
 				text_puts(out, "=");

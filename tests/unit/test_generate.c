@@ -26,6 +26,19 @@ static const struct print_case prints[] = {
 	/* reversed nibbles; the width counts digits and dots */
 	{"$GENERATE 18-18 a 60 TXT ${0,0,n} ${0,7,n} ${154,0,N}\n",
 		"a.example.com. 60 IN TXT \"2.1\" \"2.1.0.0\" \"C.A\"\n" NS1},
+	/* below 0: signed in base d, 32 bits in the others, as BIND 9.18 prints them */
+	{"$GENERATE 1-2 a${-5}.${-5,4,d} 60 TXT ${-5,0,x} ${-5,0,X} ${-5,0,o} ${-5,0,n}\n",
+		"a-3.-003.example.com. 60 IN TXT \"fffffffd\" \"FFFFFFFD\" \"37777777775\" "
+		"\"d.f.f.f.f.f.f.f\"\n"
+		"a-4.-004.example.com. 60 IN TXT \"fffffffc\" \"FFFFFFFC\" \"37777777774\" "
+		"\"c.f.f.f.f.f.f.f\"\n" NS1},
+	{"$GENERATE 0-0 a${-2147483648}-${2147483647} 60 TXT x\n",
+		"a-2147483648-2147483647.example.com. 60 IN TXT \"x\"\n" NS1},
+	/* a quoted value stays glued to its key */
+	{"$GENERATE 1-1 a$ 60 HTTPS $ . alpn=\"h$\"\n",
+		"a1.example.com. 60 IN HTTPS 1 . alpn=h1\n" NS1},
+	{"$GENERATE 1-1 a$ 60 TXT a\"b $\\\"\"c\n",
+		"a1.example.com. 60 IN TXT \"a\" \"b 1\\\"\" \"c\"\n" NS1},
 	/* dollar signs, escapes, quoted RDATA is split again */
 	{"$GENERATE 1-1 a$ 60 TXT $$-\\$-$\n", "a1.example.com. 60 IN TXT \"$-$-1\"\n" NS1},
 	{"$GENERATE 1-2 a$ 60 MX \"$ mail$\"\n",
@@ -58,7 +71,7 @@ static void ranges_and_modifiers_are_expanded(void **state)
 
 #define RANGE      "4:11: error: $GENERATE \""
 #define RANGE_WHY  "\": not a range such as 1-100 or 0-254/2\n"
-#define DOLLAR_WHY "\": not $ or ${offset,width,base}, or below 0\n"
+#define DOLLAR_WHY "\": not $ or ${offset,width,base}, or above 2147483647\n"
 
 static const struct {
 	const char *text, *messages;
@@ -80,7 +93,14 @@ static const struct {
 		"4:27: error: address \"10.0.0.256\": not an IPv4 address\n"},
 	{"$GENERATE 1-3 a..$ 60 A 10.0.0.$\n", "4:15: error: owner \"a..1\": a label is empty\n"},
 	{"$GENERATE 1-3 a$ 60 NOSUCH $\n", "4:21: error: type \"NOSUCH\": unknown type\n"},
-	{"$GENERATE 0-1 a 60 A 10.0.0.${-1}\n", "4:22: error: $GENERATE \"10.0.0.${-1}" DOLLAR_WHY},
+	{"$GENERATE 0-1 a 60 A 10.0.0.${-1}\n",
+		"4:22: error: address \"10.0.0.-1\": not an IPv4 address\n"},
+	{"$GENERATE 1-2 a${2147483646} 60 A 10.0.0.1\n",
+		"4:15: error: $GENERATE \"a${2147483646}" DOLLAR_WHY},
+	{"$GENERATE 1-2 a${2147483648} 60 A 10.0.0.1\n",
+		"4:15: error: $GENERATE \"a${2147483648}" DOLLAR_WHY},
+	{"$GENERATE 1-2 a${-2147483649} 60 A 10.0.0.1\n",
+		"4:15: error: $GENERATE \"a${-2147483649}" DOLLAR_WHY},
 	{"$GENERATE 0-1 a${ 60 A 10.0.0.1\n", "4:15: error: $GENERATE \"a${" DOLLAR_WHY},
 	{"$GENERATE 0-1 a${} 60 A 10.0.0.1\n", "4:15: error: $GENERATE \"a${}" DOLLAR_WHY},
 	{"$GENERATE 0-1 a${0,} 60 A 10.0.0.1\n", "4:15: error: $GENERATE \"a${0,}" DOLLAR_WHY},

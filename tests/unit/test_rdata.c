@@ -29,6 +29,14 @@ static const struct good goods[] = {
 		"0000ffffffffffffffffffffffffffffffffffffffff"},
 	{"TXT", "foo \"b a\\\"r\" \\065\\;", "03666f6f05622061227202413b"},
 	{"TXT", "\"\"", "00"},
+	/* a word and a quoted string need no blank between them, as in BIND and NSD */
+	{"TXT", "ef\"gh\"", "026566026768"},
+	{"TXT", "v=\"b c\"d", "02763d036220630164"},
+	{"TXT", "\\# text", "01230474657874"}, /* no number: not RFC 3597's form */
+	{"CAA", "0 issue\"ca.net\"", "0005697373756563612e6e6574"},
+	{"HINFO", "PC\"Linux\"",
+		"02504"
+		"3054c696e7578"},
 	{"CAA", "0 issue \"ca.example.net; policy=ev\"",
 		"0005697373756563612e6578616d706c652e6e65743b20706f6c6963793d6576"},
 	{"CAA", "128 tbs Unknown", "8003746273556e6b6e6f776e"},
@@ -60,6 +68,47 @@ static const struct good goods[] = {
 	{"APL", "1:192.168.32.0/21 !1:192.168.38.0/28 2:ff00::/8",
 		"00011503c0a82000011c83c0a82600020801ff"},
 	{"APL", "1:0.0.0.0/0", "00010000"},
+	{"APL", "1:127.0.0.0/0 !2:8000::1/1",
+		"000100017f000201908000000000000000000000000000"
+		"0001"},
+	{"APL", "1:192.0.2.1/24", "00011804c0000201"},
+	{"NXT", "medium.foo.tld. A MX SIG NXT",
+		"066d656469756d03666f6f03746c64004001008"
+		"2"},
+	{"NXT", "a.", "016100"},
+	{"A6", "0 2001:db8::1", "0020010db8000000000000000000000001"},
+	{"A6", "64 2001:db8::1 net", "400000000000000001036e6574076578616d706c6503636f6d00"},
+	{"A6", "60 ::f:0:0:0:1 net.",
+		"3c0f00000000000000"
+		"01036e657400"},
+	{"A6", "128 net.", "80036e657400"},
+	{"SINK", "8 0 2 l4ik", "0800029788a4"},
+	{"SINK", "0 0 0", "000000"},
+	{"KEY", "NOKEY 3 5", "c0000305"},
+	{"KEY", "ZONE|SIG1 DNSSEC RSASHA1 AQID", "01010305010203"},
+	{"DOA", "0 1 2 \"\" AQID", "00000000000000010200010203"},
+	{"DOA", "0 100000 200 text/plain -", "00000000000186a0c80a746578742f706c61696e"},
+	{"DSYNC", "CDS NOTIFY 5359 scan", "003b0114ef047363616e076578616d706c6503636f6d00"},
+	{"DSYNC", "TYPE1000 3 65535 x.", "03e803ffff017800"},
+	{"HHIT", "AQ ID", "010203"},
+	{"BRID", "AQID", "010203"},
+	{"DS", "1 RSASHA1 SHA-1 0102030405060708090a0b0c0d0e0f1011121314",
+		"000105010102030405060708090a0b0c0d0e0f1011121314"},
+	{"LOC", "0 0 0. N 0 0 .5 E +1m",
+		"001216138000000080"
+		"0001f4009896e4"},
+	{"NSEC3", "SHA-1 0 1 - CPNMU A", "010000010003666f6f000140"},
+	{"WKS", "10.0.0.1 TCP smtp HTTP 443",
+		"0a000001060000004000000000000080000000000000000000000000000000000000000000000000"
+		"000000000000000000000000000000000000000010"},
+	{"WKS", "10.0.0.1 udp domain",
+		"0a000001110000000000"
+		"0004"},
+	{"WKS", "10.0.0.1 ICMP", "0a00000101"},
+	/* RFC 8976, 2.2.2 and A.3: a private scheme */
+	{"ZONEMD", "2018031900 241 1 e1846540e33a9e4189792d18d5d131f605fc283e",
+		"7848b91c"
+		"f101e1846540e33a9e4189792d18d5d131f605fc283e"},
 	{"DS", "60485 5 1 2BB183AF5F22588179A53B0A 98631FAD1A292118",
 		"ec4505012bb183af5f22588179a53b0a98631fad1a292118"},
 	{"DS", "60485 RSASHA1 1 2BB183AF5F22588179A53B0A98631FAD1A292118",
@@ -239,7 +288,8 @@ static void cut_or_lengthened_rdata_is_not_well_formed(void **state)
 	/* the last field of these ends where the RDATA does, wherever that is, or may be missing */
 	static const char *const open_ended[] = {"TXT", "CAA", "CERT", "APL", "IPSECKEY", "RRSIG",
 		"DNSKEY", "DHCID", "SMIMEA", "HIP", "CDS", "CDNSKEY", "OPENPGPKEY", "ZONEMD", "SPF",
-		"URI", "AVC", "WKS", "NSAP", "ISDN", "NSEC", "NSEC3", "CSYNC", "SVCB", "HTTPS"};
+		"URI", "AVC", "WKS", "NSAP", "ISDN", "NSEC", "NSEC3", "CSYNC", "SVCB", "HTTPS",
+		"KEY", "SINK", "DOA", "HHIT", "BRID"};
 	uint8_t wire[RDATA_MAX];
 	char message[ERR_TEXT_MAX];
 
@@ -361,8 +411,38 @@ static const struct bad bads[] = {
 	{"APL", "3:192.0.2.0/24", "APL field 1 \"3:192.0.2.0/24\": not an item"},
 	{"APL", "2:192.0.2.0/24", "APL field 1 \"2:192.0.2.0/24\": not a prefix"},
 	{"NSAP", "47.0005", "NSAP field 1 \"47.0005\": does not begin with 0x"},
-	{"WKS", "10.0.0.1 6 65536", "WKS field 2 \"65536\": not a port number"},
-	{"WKS", "10.0.0.1 TCP smtp", "WKS field 2 \"smtp\": not a port number"},
+	{"NSAP", "0x", "NSAP field 1 \"0x\": has no digits behind 0x"},
+	{"NSAP", "0x4", "NSAP field 1 \"4\": an odd number of digits"},
+	{"ATMA", "39.246f.00.", "ATMA field 1 \"39.246f.00.\": a dot is not between"},
+	{"ATMA", "39..246f", "ATMA field 1 \"39..246f\": a dot is not between"},
+	{"ATMA", ".39", "ATMA field 1 \".39\": a dot is not between"},
+	{"ATMA", "+61.", "ATMA field 1 \"+61.\": not digits behind the +"},
+	{"ATMA", "+6a", "ATMA field 1 \"+6a\": not digits behind the +"},
+	{"WKS", "10.0.0.1 6 65536", "service \"65536\": neither a port nor a known one"},
+	{"WKS", "10.0.0.1 TCP nosuch", "service \"nosuch\": neither a port nor a known one"},
+	{"WKS", "10.0.0.1 nosuch 25", "protocol \"nosuch\": neither a number up to 255"},
+	{"WKS", "10.0.0.1", "THIS has no protocol"},
+	{"NXT", "a. CAA", "NXT field 2 \"CAA\": NXT has no place"},
+	{"A6", "129 a.", "A6 prefix length \"129\": not a number from 0 to 128"},
+	{"A6", "64 a.", "A6 address \"a.\": not an IPv6 address"},
+	{"A6", "64 ::1", "THIS has no A6 prefix name"},
+	{"A6", "0 ::1 a.", "\"a.\": one field too many"},
+	{"KEY", "NOSUCH 3 5 AQID", "KEY field 1 \"NOSUCH\": not a number"},
+	{"KEY", "ZONE|NOSUCH 3 5 AQID", "KEY field 1 \"ZONE|NOSUCH\": not a number"},
+	{"KEY", "0 3 5", "this is no well-formed KEY RDATA"}, /* RFC 2535, 3.1.2: a key or NOKEY */
+	{"DS", "1 8 SHA-2 00", "DS field 3 \"SHA-2\": not a number"},
+	{"ZONEMD", "1 1 1 e2d523f654b9422a96c5a8f44607bbee", "this is no well-formed ZONEMD"},
+	{"ZONEMD", "1 1 240 e2d523f654b9422a96c5a8", "this is no well-formed ZONEMD"},
+	{"DOA", "1 2 3 x", "THIS has no DOA field 5"},
+	{"DSYNC", "CDS NOSUCH 1 a.", "DSYNC field 2 \"NOSUCH\": not a number"},
+	{"LOC", "42. N 71 W 0m", "LOC latitude \"42.\": not degrees"},
+	{"LOC", "42 21 . N 71 W 0m", "LOC latitude \".\": not degrees"},
+	{"LOC", "42 N 71 W 0m +1m", "LOC size \"+1m\": not metres"},
+	{"NSEC3", "1 0 1 - CPNMV A", "NSEC3 field 5 \"CPNMV\": not base 32"},
+	{"NSEC3", "1 0 1 - CPNMU0 A", "NSEC3 field 5 \"CPNMU0\": not base 32"},
+	{"SVCB", "1 . dohpath", "service parameter \"dohpath\": needs a value"},
+	{"SVCB", "1 . alpn= \"h2\"", "service parameter \"alpn=\": needs a value"},
+	{"SVCB", "1 . alpn=h2\"h3\"", "service parameter \"h3\": unknown key"},
 	{"EUI48", "00-00-5e-00-53", "EUI48 field 1"},
 	{"EUI48", "00-00-5e-00-53-2a-00", "EUI48 field 1"},
 	{"NID", "10 14:4fff:ff20", "NID field 2"},
@@ -401,7 +481,8 @@ static const struct bad bads[] = {
 	{"A", "\\# 3 010203", "this is no well-formed A RDATA"},
 	{"A", "\\# 4 010203", "\\# says 4 octets, there are 3"},
 	{"A", "\\# 65536 00", "length \"65536\": not a number"},
-	{"A", "\\#", "THIS has no length"},
+	{"A", "\\#", "address \"\\#\": not an IPv4 address"},
+	{"TYPE731", "\\#", "THIS has no length"},
 	{"NS", "\\# 2 c00c", "this is no well-formed NS RDATA"},
 	{"TYPE731", "\\# 2 0xff", "RDATA \"0xff\": not hexadecimal"},
 	{"TYPE731", "abc", "TYPE731 can only be given as \\# LENGTH"},
@@ -490,9 +571,10 @@ static void mnemonics_are_known(void **state)
 		{"TLSA", "PKIX-TA Cert 0 00", "00000000"},
 		{"DNSKEY", "256 3 ED25519 AAAA", "0100030f000000"},
 		{"CERT", "PGP 0 RSASHA256 AAAA", "0003000008000000"},
-		{"WKS", "10.0.0.1 udp 0 9", "0a000001118040"},
-		{"ATMA", "39.246f.00", "0039246f00"},
+		{"WKS", "10.0.0.1 udp 0 9", "0a000001118040"}, {"ATMA", "39.246f.00", "0039246f00"},
 		{"ATMA", "+61200000000", "013631323030303030303030"},
+		{"ATMA", "+61.2.0000.0000", "013631323030303030303030"},
+		{"AMTRELAY", "\\# 3 00ff00", "00ff00"}, /* a kind that is still to come */
 	};
 	uint8_t wire[RDATA_MAX];
 	char message[ERR_TEXT_MAX], hex[256];

@@ -17,6 +17,7 @@ static const struct print_case prints[] = {
 	{HEAD "@ 60 TXT x\n", "example.com. 60 IN TXT \"x\"\n" NS1},
 	{HEAD "in 60 A 192.0.2.2\n60 60 A 192.0.2.3\n",
 		"60.example.com. 60 IN A 192.0.2.3\nin.example.com. 60 IN A 192.0.2.2\n" NS1},
+	{HEAD "\"a\" 60 A 192.0.2.2\n", "a.example.com. 60 IN A 192.0.2.2\n" NS1},
 	{HEAD "a\\.b 60 A 192.0.2.2\n", "a\\.b.example.com. 60 IN A 192.0.2.2\n" NS1},
 	/* class and TTL in either order, once each, with units */
 	{HEAD "a IN 60 A 192.0.2.2\n", "a.example.com. 60 IN A 192.0.2.2\n" NS1},
@@ -101,7 +102,11 @@ static const struct message_case refused[] = {
 	{" 60 A 192.0.2.1\n" HEAD, "1:2: error: the first record has no owner name\n"},
 	{HEAD "a..b 60 A 192.0.2.1\n  60 A 192.0.2.2\n",
 		"4:1: error: owner \"a..b\": a label is empty\n"},
-	{HEAD "\"a\" 60 A 192.0.2.1\n", "4:1: error: owner \"a\": a quoted string is no name\n"},
+	{HEAD " $TTL 60\n", "4:2: error: \"$TTL\" stands behind a blank, which begins a record: "
+			    "directives begin their line\n"},
+	{HEAD "\t$ORIGIN a.\n$TTL 60\nb A 192.0.2.1\n",
+		"4:2: error: \"$ORIGIN\" stands behind a blank, which begins a record: "
+		"directives begin their line\n"},
 	{HEAD "a 60\n", "4:3: error: the record has no type\n"},
 	{HEAD "a\n", "4:1: error: the record has no type\n"},
 	{HEAD "a CH 60 A 192.0.2.1\n", "4:3: error: class \"CH\": only IN is served\n"},

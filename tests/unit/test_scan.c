@@ -6,7 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* All entries, one a line: "~" when it starts blank, then token@line:column; quoted ones as <token>. */
+/* All entries, one a line: "~" when it starts blank, then token@line:column; quoted ones as <token>,
+ * with a "+" when they are glued to a word. */
 static void describe(struct scan *s, struct text *out)
 {
 	while (scan_next(s)) {
@@ -14,8 +15,9 @@ static void describe(struct scan *s, struct text *out)
 		for (size_t i = 0; i < s->count; i++) {
 			const struct token *t = &s->tokens[i];
 
-			text_printf(out, t->quoted ? "%s<%.*s>@%u:%u" : "%s%.*s@%u:%u",
-				i > 0 ? " " : "", (int)t->length, t->text, t->line, t->column);
+			text_printf(out, t->quoted ? "%s%s<%.*s>@%u:%u" : "%s%s%.*s@%u:%u",
+				i > 0 ? " " : "", t->glued ? "+" : "", (int)t->length, t->text,
+				t->line, t->column);
 		}
 		text_puts(out, "\n");
 	}
@@ -70,8 +72,12 @@ static const struct scan_case cases[] = {
 	{"a \"b\\\"c\"\n", "a@1:1 <b\\\"c>@1:3\n"},
 	{"a \"\" x\n", "a@1:1 <>@1:3 x@1:6\n"},
 	{"a \"b\"\"c\"\n", "a@1:1 <b>@1:3 <c>@1:6\n"},
-	{"a alpn=\"h2 h3\" b\n", "a@1:1 alpn=\"h2 h3\"@1:3 b@1:16\n"},
-	{"a x=\"y\"z\n", "a@1:1 x=\"y\"z@1:3\n"},
+	/* a quote ends a word, as in BIND and NSD; that it is glued to it is kept for key="value" */
+	{"a alpn=\"h2 h3\" b\n", "a@1:1 alpn=@1:3 +<h2 h3>@1:8 b@1:16\n"},
+	{"a x=\"y\"z\n", "a@1:1 x=@1:3 +<y>@1:5 z@1:8\n"},
+	{"a ef\"gh\"\"ij\"\n", "a@1:1 ef@1:3 +<gh>@1:5 <ij>@1:9\n"},
+	{"a\"b\"\n", "a@1:1 +<b>@1:2\n"},
+	{"a x= \"y\"\n", "a@1:1 x=@1:3 <y>@1:6\n"},
 	/* escapes */
 	{"a\\ b c\\;d e\\\"f\n", "a\\ b@1:1 c\\;d@1:6 e\\\"f@1:11\n"},
 	{"a\\(b\n", "a\\(b@1:1\n"},
@@ -85,7 +91,7 @@ static const struct scan_case cases[] = {
 	{"a\r", "! 1:2 a carriage return without a newline\n"},
 	/* mistakes; the rest of the line is skipped */
 	{"a ) b\nc\n", "c@2:1\n! 1:3 ')' without '('\n"},
-	{"a b\"c d\ne\n", "e@2:1\n! 1:4 a quote stands inside a word\n"},
+	{"a b\"c d\ne\n", "e@2:1\n! 1:4 quote is not closed\n"},
 	{"a \x01 d\ne\n", "e@2:1\n! 1:3 control character; write it as \\001\n"},
 	{"a \"x\x7f\" d\ne\n", "e@2:1\n! 1:5 control character; write it as \\127\n"},
 	{"a \r d\ne\n", "e@2:1\n! 1:3 a carriage return without a newline\n"},

@@ -40,10 +40,11 @@ static const struct message_case cases[] = {
 		"5:6: error: a.example.com. has a CNAME and other data (line 4)\n"},
 	{HEAD "a 60 DNAME b.\na 60 MX 10 c.\n", ""},
 	/* at wildcards, where RFC 4592 gives them no meaning */
-	{HEAD "*.b 60 DNAME c.\n", "4:8: warning: *.b.example.com. is a wildcard: its DNAME "
-				   "redirects nothing (RFC 4592, 4.4)\n"},
+	{HEAD "*.b 60 DNAME c.\n",
+		"4:8: warning: *.b.example.com. is a wildcard: its DNAME "
+		"redirects nothing below the names that it stands for (RFC 4592, 4.4)\n"},
 	{HEAD "*.b 60 NS c.\n", "4:8: warning: *.b.example.com. is a wildcard: its NS delegates "
-				"nothing (RFC 4592, 4.2)\n"},
+				"none of the names that it stands for (RFC 4592, 4.2)\n"},
 	{HEAD "x.*.b 60 NS c.\nb 60 TXT x\n", ""},
 	{HEAD "b 60 NS c.\n*.b 60 NS c.\n", ""},
 	{HEAD "a 60 DNAME b.\nx.a 60 A 192.0.2.2\n",
