@@ -353,12 +353,45 @@ void relay_event(struct connection *c, enum side_id side, bool readable, bool wr
 		(void)cut(c, other_side(side));
 }
 
+/*
+ * How long ago the peer of a socket last took something: it made room for data that waited, or
+ * acknowledged data on their way. A kernel that only answers probes of its closed window takes
+ * nothing, nor does one that data must be sent to again.
+ */
+static uint32_t taken_before_ms(int fd)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof info;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 || info.tcpi_retransmits > 0)
+		return UINT32_MAX;
+	if (info.tcpi_unacked > 0 && info.tcpi_last_ack_recv < info.tcpi_last_data_sent)
+		return info.tcpi_last_ack_recv;
+	return info.tcpi_last_data_sent;
+}
+
+/* No data came or went for idle_timeout. Somebody may be reading all the same: what waits in the
+ * kernel's queue may be large, and we hear nothing before a third of it is gone. */
+static bool is_taking(struct connection *c)
+{
+	uint32_t client_ms = taken_before_ms(c->side[SIDE_CLIENT].fd);
+	uint32_t endpoint_ms = taken_before_ms(c->side[SIDE_ENDPOINT].fd);
+	uint32_t before_ms = client_ms < endpoint_ms ? client_ms : endpoint_ms;
+
+	if (before_ms >= c->listener->conf->idle_timeout_ms)
+		return false;
+	c->active_ms = c->worker->now_ms - before_ms;
+	return true;
+}
+
 void relay_timeout(struct connection *c)
 {
 	if (c->flow[SIDE_CLIENT].cut)
 		connection_end(c, BY_ENDPOINT);
 	else if (c->flow[SIDE_ENDPOINT].cut)
 		connection_end(c, BY_CLIENT);
+	else if (is_taking(c))
+		connection_hurry(c);
 	else
 		connection_end(c, BY_IDLE);
 }

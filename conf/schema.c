@@ -266,7 +266,8 @@ const struct schema_key schema_keys[] = {
 	{"balancer.*.idle_timeout", VALUE(conf_balancer, idle_timeout_ms), .type = TYPE_DURATION,
 		.unit_ms = 1, .fallback = "5m", .min = 1000, .max = WEEK_MS,
 		.help = "A connection on which neither side sends anything for this long is "
-			"closed."},
+			"closed. One that still takes data sent to it, however slowly, is not "
+			"idle."},
 	{"balancer.*.drain_timeout", VALUE(conf_balancer, drain_timeout_ms), .type = TYPE_DURATION,
 		.unit_ms = 1, .fallback = "1h", .min = 0, .max = WEEK_MS,
 		.help = "How long connections go on after a reload has replaced their listener."},

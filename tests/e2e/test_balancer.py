@@ -155,6 +155,26 @@ balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 8080, 
     wait("room again", lambda: (lambda c: (c.sendall(b"y"), c.recv(1))[1] == b"y")(front(lab)))
 
 
+def test_a_slow_reader_is_not_idle_and_one_that_takes_nothing_is(lab):
+    data = os.urandom(1 << 20) * 16
+    balancer = f"""
+balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 8080, idle_timeout: 2s}}]"""
+    server, _ = start(lab, balancer=balancer, behave=lambda c: c.sendall(data))
+    with front(lab) as slow, front(lab) as stuck:
+        stuck.recv(1)
+        until = time.monotonic() + 8  # four times the timeout; about 200 KB/s
+        got = 0
+        while time.monotonic() < until:
+            got += len(slow.recv(20000))
+            time.sleep(0.1)
+        with pytest.raises(ConnectionResetError):
+            while stuck.recv(1 << 20):
+                pass
+        assert got + len(recv_all(slow)) == len(data)
+    counters = server.status()["counters"]["balancer"]
+    assert counters["idle_timeout"] == counters["ended_idle_data"] == 1
+
+
 def test_all_down_refuse_is_a_reset(lab):
     server, echo = start(lab)
     server.cli("force-down", "web/one")

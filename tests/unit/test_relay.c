@@ -458,6 +458,45 @@ static void data_that_nobody_takes_ends_in_a_reset_when_idle(void **state)
 	desk_close(d);
 }
 
+/* No data moved for longer than idle_timeout: look now. False when the connection has ended. */
+static bool survives_an_idle_look(struct desk *d)
+{
+	struct worker *w = &d->worker;
+	struct connection *c = connection_of_timer(wheel_take(&w->wheel));
+
+	w->now_ms = clock_mono_ms();
+	c->active_ms = w->now_ms - d->listener.idle_timeout_ms - 1;
+	connection_check(c, w->now_ms);
+	return w->active == 1;
+}
+
+static void a_reader_of_the_kernels_queue_is_not_idle(void **state)
+{
+	struct desk *d = desk_new();
+	static char block[65536];
+	struct end endpoint;
+	unsigned reads = 0;
+	int client;
+
+	(void)state;
+	d->listener.idle_timeout_ms = 600000; /* however slow the machine: what is read counts */
+	desk_open(d);
+	client = desk_client(d);
+	end_open(&endpoint, desk_accept(d, 0), 3, 64 << 20, 0);
+	stuff(d, &endpoint);
+	/* it reads, the relay has nothing to do yet, and each look finds it alive */
+	while (reads < 100 && recv(client, block, sizeof block, MSG_DONTWAIT) > 0) {
+		reads++;
+		assert_true(survives_an_idle_look(d));
+	}
+	assert_true(reads > 10);
+	assert_int_equal(desk_counter(d, BALANCER_IDLE_TIMEOUT), 0);
+	(void)close(client);
+	(void)close(endpoint.fd);
+	DESK_UNTIL(d, d->worker.active == 0);
+	desk_close(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +515,7 @@ int main(void)
 		cmocka_unit_test(an_early_answer_survives_what_the_client_still_sends),
 		cmocka_unit_test(idle_connections_end_and_busy_ones_do_not),
 		cmocka_unit_test(data_that_nobody_takes_ends_in_a_reset_when_idle),
+		cmocka_unit_test(a_reader_of_the_kernels_queue_is_not_idle),
 	};
 
 	TEST_MAIN(tests);
