@@ -104,7 +104,7 @@ $(BUILD)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(FUZZ_SHARED) $(FUZZ
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(FUZZ_SHARED) $(BUILD)/libwaymark.a $(LDLIBS)
 
 .PHONY: tests
-tests: $(BUILD)/waymark $(TEST_BINS) $(REPLAY_BINS) $(BUILD)/bench/dns_load
+tests: $(BUILD)/waymark $(TEST_BINS) $(REPLAY_BINS) $(BUILD)/bench/dns_load $(BUILD)/bench/balancer_load
 
 # Everything a stranger needs to see it pass: installs what is missing, builds, runs every test.
 .PHONY: check

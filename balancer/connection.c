@@ -39,22 +39,26 @@ static const struct ending endings[BY_COUNT][PHASE_COUNT] = {
 		PAIR(RESET, RESOURCE_DATA)},
 };
 
-void connection_edge(void *side, bool readable, bool writable)
+/* The poller's callback for both sides. */
+static void on_edge(struct poller_watch *watch, uint32_t events)
 {
-	struct side *s = side;
+	struct side *s = (struct side *)((char *)watch - offsetof(struct side, watch));
 	struct connection *c = s->connection;
 
 	if (c->phase == PHASE_CONNECT)
-		upstream_event(c, readable);
+		upstream_event(c, events);
 	else
-		relay_event(c, s == &c->side[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_ENDPOINT, readable,
-			writable);
+		relay_event(c, s == &c->side[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_ENDPOINT, events);
 }
 
 int connection_attach(struct connection *c, enum side_id side, int fd)
 {
+	bool connecting = side == SIDE_ENDPOINT;
+
 	c->side[side].fd = fd;
-	return poller_add(&c->worker->poller, fd, &c->side[side]);
+	c->side[side].hears_writable = connecting;
+	return poller_add(&c->worker->poller, fd, &c->side[side].watch,
+		connecting ? POLLER_BOTH : POLLER_READ);
 }
 
 void connection_detach(struct connection *c, enum side_id side, bool reset)
@@ -63,7 +67,7 @@ void connection_detach(struct connection *c, enum side_id side, bool reset)
 
 	if (s->fd < 0)
 		return;
-	poller_forget(&c->worker->poller, s);
+	poller_forget(&c->worker->poller, &s->watch);
 	if (reset) {
 		const struct linger now = {.l_onoff = 1, .l_linger = 0};
 
@@ -100,8 +104,9 @@ void connection_open(struct listener *l, int fd, const struct addr *client)
 	c->worker = w;
 	c->listener = l;
 	c->timer.link = NULL;
-	c->side[SIDE_CLIENT] = (struct side){.connection = c, .fd = fd};
-	c->side[SIDE_ENDPOINT] = (struct side){.connection = c, .fd = -1};
+	c->side[SIDE_CLIENT] = (struct side){.watch.callback = on_edge, .connection = c, .fd = fd};
+	c->side[SIDE_ENDPOINT] =
+		(struct side){.watch.callback = on_edge, .connection = c, .fd = -1};
 	c->flow[SIDE_CLIENT] = c->flow[SIDE_ENDPOINT] = (struct flow){0};
 	c->client = *client;
 	c->phase = PHASE_CONNECT;
@@ -145,8 +150,7 @@ void connection_end(struct connection *c, enum ended_by by)
 		&w->balancer->admission[c->listener->index].active, 1, memory_order_relaxed);
 	c->next_free = w->free_connections;
 	w->free_connections = c;
-	if (--w->active == 0 && w->order >= ORDER_DRAIN)
-		(void)event_base_loopbreak(w->base);
+	w->active--;
 }
 
 struct connection *connection_of_timer(struct wheel_entry *e)

@@ -15,6 +15,7 @@
 #define BALANCER_CONNECTION_H
 
 #include "balancer/pipe.h"
+#include "balancer/poller.h"
 #include "balancer/wheel.h"
 #include "base/addr.h"
 
@@ -35,8 +36,10 @@ static inline enum side_id other_side(enum side_id s)
 }
 
 struct side {
+	struct poller_watch watch;
 	struct connection *connection;
-	int fd; /* -1: none */
+	int fd;              /* -1: none */
+	bool hears_writable; /* the poller tells when it can be written again */
 };
 
 struct flow {
@@ -44,11 +47,14 @@ struct flow {
 	char *stash;       /* copied data the receiver did not take yet; NULL = none */
 	uint32_t stash_at, stash_end;
 	uint64_t moved_bytes; /* read so far */
+	bool ended;           /* the sender's end of file is in its socket, behind the data */
+	bool urgent;          /* the sender uses urgent data: a short read does not empty it */
 	bool bulk;            /* the last turns filled the copy buffer: splice */
 	bool no_splice;       /* the kernel cannot splice these sockets */
-	bool blocked;         /* holds data that waits for the receiver's EV_WRITE */
+	bool blocked;         /* holds data that waits for the receiver to be writable */
 	bool cut;             /* the receiver is gone: what comes is thrown away */
 	bool cut_reset;       /* … and it had not ended before: its own end of file is no end */
+	bool prompt;          /* the receiver has TCP_NODELAY */
 	bool done;            /* end of file was passed on (or, when cut, seen) */
 };
 
@@ -93,13 +99,11 @@ void connection_open(struct listener *l, int fd, const struct addr *client);
 /* Close both sides, in order when both flows are done or idle, else by resets; count it; free it. */
 void connection_end(struct connection *c, enum ended_by by);
 
-/* Set the socket of a side and watch it. -1 with errno. */
+/* Set the socket of a side and watch it; the endpoint's, which is connecting, for writing as well. -1
+ * with errno. */
 int connection_attach(struct connection *c, enum side_id side, int fd);
 /* Close the socket of a side, if there is one, with a reset if `reset`. */
 void connection_detach(struct connection *c, enum side_id side, bool reset);
-
-/* The poller's callback: `side` is a struct side. */
-void connection_edge(void *side, bool readable, bool writable);
 
 /* When the wheel must look at it again at the latest. */
 uint64_t connection_due(const struct connection *c);

@@ -3,6 +3,7 @@
 #include "balancer/worker.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -65,7 +66,7 @@ static void pause_accepting(struct listener *l, int error)
 	if (l->state == LISTENER_LEFT)
 		return;
 	worker_count(w, BALANCER_ACCEPT_PAUSED, 1);
-	(void)event_del(l->event);
+	poller_remove(&w->poller, l->fd, &l->watch);
 	l->state = LISTENER_PAUSED;
 	l->resume_ms = w->now_ms + LISTENER_PAUSE_MS;
 	worker_need_ticks(w);
@@ -77,7 +78,7 @@ static void give_up(struct listener *l, int error)
 		"cannot accept: %s; this worker no longer serves the listener, existing "
 		"connections go on",
 		strerror(error));
-	(void)event_del(l->event);
+	poller_remove(&l->worker->poller, l->fd, &l->watch);
 	l->state = LISTENER_BROKEN;
 }
 
@@ -118,29 +119,34 @@ static bool accept_one(struct listener *l)
 	return true;
 }
 
-static void on_connections(evutil_socket_t fd, short what, void *arg)
+static void on_connections(struct poller_watch *watch, uint32_t events)
 {
-	struct listener *l = arg;
+	struct listener *l = (struct listener *)((char *)watch - offsetof(struct listener, watch));
+	struct worker *w = l->worker;
 
-	(void)fd;
-	(void)what;
-	worker_refresh(l->worker);
-	for (unsigned i = 0; i < LISTENER_BATCH && accept_one(l); i++)
+	(void)events;
+	worker_refresh(w);
+	if (w->turn != l->last_turn + 1)
+		l->batch = 1;
+	else if (l->batch < LISTENER_BATCH)
+		l->batch *= 2;
+	l->last_turn = w->turn;
+	for (unsigned i = 0; i < l->batch && accept_one(l); i++)
 		continue;
 }
 
-int listener_open(struct listener *l, struct worker *w, uint16_t index, int fd)
+void listener_open(struct listener *l, struct worker *w, uint16_t index, int fd)
 {
 	*l = (struct listener){
+		.watch.callback = on_connections,
 		.worker = w,
 		.conf = &w->balancer->conf->balancers[index],
 		.index = index,
 		.slot = w->balancer->generation->listener_slot[index],
 		.fd = fd,
 		.state = LISTENER_WAITING,
-		.event = event_new(w->base, fd, EV_READ | EV_PERSIST, on_connections, l),
+		.batch = 1,
 	};
-	return l->event != NULL ? 0 : -1;
 }
 
 void listener_tick(struct listener *l, uint64_t now_ms)
@@ -149,7 +155,7 @@ void listener_tick(struct listener *l, uint64_t now_ms)
 		l->state = LISTENER_PAUSED; /* for no time at all */
 	if (l->state != LISTENER_PAUSED || now_ms < l->resume_ms)
 		return;
-	if (event_add(l->event, NULL) < 0) {
+	if (poller_add(&l->worker->poller, l->fd, &l->watch, POLLER_LEVEL) < 0) {
 		l->resume_ms = now_ms + LISTENER_PAUSE_MS;
 		return;
 	}
@@ -163,13 +169,11 @@ bool listener_needs_ticks(const struct listener *l)
 
 void listener_close(struct listener *l)
 {
-	if (l->event != NULL) {
-		(void)event_del(l->event); /* before close: epoll follows the open socket */
-		event_free(l->event);
-	}
-	l->event = NULL;
-	if (l->fd >= 0)
+	if (l->fd >= 0) {
+		/* before close: epoll follows the open socket, which others share */
+		poller_remove(&l->worker->poller, l->fd, &l->watch);
 		(void)close(l->fd);
+	}
 	l->fd = -1;
 	l->state = LISTENER_LEFT;
 }

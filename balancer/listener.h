@@ -2,21 +2,23 @@
  * A worker's share of one listener: one listening socket of the supervisor's.
  *
  * The socket belongs to the supervisor and is shared with other processes: no fcntl, no setsockopt,
- * no shutdown on it; it is non-blocking already. Its event is level-triggered: an edge-triggered
- * listener with a bounded accept loop stalls.
+ * no shutdown on it; it is non-blocking already.
+ *
+ * One connection is accepted in a turn of the worker, since epoll knows without a system call of its
+ * own whether there is another; while turn after turn finds some, twice as many in each.
  */
 #ifndef BALANCER_LISTENER_H
 #define BALANCER_LISTENER_H
 
+#include "balancer/poller.h"
 #include "conf/conf.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct event;
 struct worker;
 
-#define LISTENER_BATCH    32u    /* connections accepted in one callback */
+#define LISTENER_BATCH    32u    /* connections accepted in one turn at most */
 #define LISTENER_LAST_MAX 65536u /* accepted at most when it leaves: above any backlog */
 #define LISTENER_PAUSE_MS 100u   /* no accept() for so long after it failed for want of resources */
 
@@ -29,6 +31,7 @@ enum listener_state {
 };
 
 struct listener {
+	struct poller_watch watch;
 	struct worker *worker;
 	const struct conf_balancer *conf;
 	uint16_t index; /* conf->balancers */
@@ -36,16 +39,17 @@ struct listener {
 	int fd;
 	enum listener_state state;
 	uint64_t resume_ms;
-	struct event *event; /* libevent's */
+	uint32_t batch;     /* connections to accept in one turn */
+	uint64_t last_turn; /* the worker's, when there were any */
 };
 
-/* Not open yet: listener_tick() does that. -1 without memory. */
-int listener_open(struct listener *l, struct worker *w, uint16_t index, int fd);
+/* Not open yet: listener_tick() does that. */
+void listener_open(struct listener *l, struct worker *w, uint16_t index, int fd);
 /* Open a waiting one whose pool is ready, and a paused one whose pause is over. */
 void listener_tick(struct listener *l, uint64_t now_ms);
 /* It waits for something a tick can bring. */
 bool listener_needs_ticks(const struct listener *l);
-/* Accept what the backlog holds (only we might be able to), then leave: event first, descriptor
+/* Accept what the backlog holds (only we might be able to), then leave: watch first, descriptor
  * second. */
 void listener_leave(struct listener *l);
 /* The same without a last look at the backlog. */

@@ -1,68 +1,73 @@
 #include "balancer/poller.h"
 
-#include <errno.h>
 #include <unistd.h>
 
-#define POLLER_EVENTS (EPOLLIN | EPOLLOUT | EPOLLET)
+#define EVENTS_READ (EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET)
+#define EVENTS_BOTH (EVENTS_READ | EPOLLOUT)
 
-static void on_edges(evutil_socket_t fd, short what, void *arg)
+int poller_open(struct poller *p)
 {
-	struct poller *p = arg;
-
-	(void)what;
-	p->count = epoll_wait(fd, p->batch, POLLER_BATCH, 0); /* EINTR: libevent calls again */
-	for (p->at = 0; p->at < p->count;) {
-		const struct epoll_event *e = &p->batch[p->at++];
-
-		if (e->data.ptr != NULL)
-			p->callback(e->data.ptr, (e->events & ~(uint32_t)EPOLLOUT) != 0,
-				(e->events & ~(uint32_t)EPOLLIN) != 0);
-	}
-	p->count = 0;
-}
-
-int poller_open(struct poller *p, struct event_base *base, poller_callback callback)
-{
-	*p = (struct poller){.fd = epoll_create1(EPOLL_CLOEXEC), .callback = callback};
-	if (p->fd < 0)
-		return -1;
-	p->event = event_new(base, p->fd, EV_READ | EV_PERSIST, on_edges, p);
-	if (p->event != NULL && event_add(p->event, NULL) == 0)
-		return 0;
-	poller_close(p);
-	errno = ENOMEM;
-	return -1;
+	*p = (struct poller){.fd = epoll_create1(EPOLL_CLOEXEC)};
+	return p->fd < 0 ? -1 : 0;
 }
 
 void poller_close(struct poller *p)
 {
-	if (p->event != NULL)
-		event_free(p->event);
-	p->event = NULL;
 	if (p->fd >= 0)
 		(void)close(p->fd);
 	p->fd = -1;
 }
 
-int poller_add(struct poller *p, int fd, void *owner)
+int poller_add(struct poller *p, int fd, struct poller_watch *w, enum poller_mode mode)
 {
-	struct epoll_event e = {.events = POLLER_EVENTS, .data.ptr = owner};
+	static const uint32_t events[] = {
+		[POLLER_LEVEL] = EPOLLIN,
+		[POLLER_READ] = EVENTS_READ,
+		[POLLER_BOTH] = EVENTS_BOTH,
+	};
+	struct epoll_event e = {.events = events[mode], .data.ptr = w};
 
 	return epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &e);
 }
 
-void poller_again(struct poller *p, int fd, void *owner)
+void poller_again(struct poller *p, int fd, struct poller_watch *w)
 {
-	struct epoll_event e = {.events = POLLER_EVENTS, .data.ptr = owner};
+	struct epoll_event e = {.events = EVENTS_BOTH, .data.ptr = w};
 
-	/* Setting the same events anew looks at the socket anew; it cannot fail on a watched one. */
+	/* Setting the events anew looks at the socket anew; it cannot fail on a watched one. */
 	(void)epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &e);
 }
 
-void poller_forget(struct poller *p, const void *owner)
+void poller_forget(struct poller *p, const struct poller_watch *w)
 {
 	for (int i = p->at; i < p->count; i++) {
-		if (p->batch[i].data.ptr == owner)
+		if (p->batch[i].data.ptr == w)
 			p->batch[i].data.ptr = NULL;
 	}
+}
+
+void poller_remove(struct poller *p, int fd, const struct poller_watch *w)
+{
+	(void)epoll_ctl(p->fd, EPOLL_CTL_DEL, fd, NULL);
+	poller_forget(p, w);
+}
+
+void poller_wait(struct poller *p, int at_most_ms)
+{
+	p->at = 0;
+	p->count = epoll_wait(p->fd, p->batch, POLLER_BATCH, at_most_ms);
+	if (p->count < 0) /* EINTR; nothing else can happen to a set of ours */
+		p->count = 0;
+}
+
+void poller_dispatch(struct poller *p)
+{
+	while (p->at < p->count) {
+		const struct epoll_event *e = &p->batch[p->at++];
+		struct poller_watch *w = e->data.ptr;
+
+		if (w != NULL)
+			w->callback(w, e->events);
+	}
+	p->at = p->count = 0;
 }

@@ -48,10 +48,19 @@ void relay_release(struct connection *c)
 	}
 }
 
-/* Octets were read: they count as activity of both sides. */
+/* Octets were read: they count as activity of both sides. What is about to be sent to the endpoint
+ * must not wait for the acknowledgement of what was sent before (Nagle); the first need not wait. Clients'
+ * sockets have TCP_NODELAY from the listening one. */
 static void note_moved(struct connection *c, enum side_id from, size_t n)
 {
-	c->flow[from].moved_bytes += n;
+	struct flow *f = &c->flow[from];
+
+	if (from == SIDE_CLIENT && f->moved_bytes > 0 && !f->prompt) {
+		(void)setsockopt(c->side[SIDE_ENDPOINT].fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
+			sizeof(int));
+		f->prompt = true;
+	}
+	f->moved_bytes += n;
 	c->active_ms = c->worker->now_ms;
 	worker_count(c->worker, from == SIDE_CLIENT ? BALANCER_BYTES_IN : BALANCER_BYTES_OUT, n);
 }
@@ -137,8 +146,10 @@ static enum step copy(struct connection *c, enum side_id from)
 	do
 		sent = send(c->side[other_side(from)].fd, buffer, (size_t)n, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
-	if (sent == n)
+	if (sent == n && ((size_t)n == WORKER_BUFFER || f->urgent))
 		return STEP_MOVED;
+	if (sent == n)
+		return f->ended ? STEP_EOF : STEP_DRY;
 	if (sent < 0 && send_failed(f, errno) == STEP_RECEIVER)
 		return STEP_RECEIVER;
 	if (sent < 0)
@@ -230,10 +241,23 @@ static enum ended_by by_side(enum side_id side)
 	return side == SIDE_CLIENT ? BY_CLIENT : BY_ENDPOINT;
 }
 
-/* Read on when the others had their turn. */
-static void take_turn_again(struct connection *c, enum side_id from)
+/* Let the poller look anew at a side, when the others had their turn; for writing as well. */
+static void look_again(struct connection *c, enum side_id side)
 {
-	poller_again(&c->worker->poller, c->side[from].fd, &c->side[from]);
+	struct side *s = &c->side[side];
+
+	s->hears_writable = true;
+	poller_again(&c->worker->poller, s->fd, &s->watch);
+}
+
+/* Hold what the receiver does not take until it does. */
+static void block(struct connection *c, enum side_id from)
+{
+	enum side_id to = other_side(from);
+
+	c->flow[from].blocked = true;
+	if (!c->side[to].hears_writable)
+		look_again(c, to);
 }
 
 /* From now on only the end of this flow is waited for. */
@@ -256,7 +280,7 @@ static bool cut(struct connection *c, enum side_id from)
 		return false;
 	}
 	f->cut = true;
-	take_turn_again(c, from); /* there may be more to discard */
+	look_again(c, from); /* there may be more to discard */
 	if (c->flow[gone].done) {
 		linger(c);
 		return true;
@@ -301,8 +325,8 @@ static bool pump(struct connection *c, enum side_id from)
 	switch (turn(c, from)) {
 	case STEP_MOVED:
 	case STEP_DRY: return true;
-	case STEP_FULL: f->blocked = true; return true;
-	case STEP_TURN: take_turn_again(c, from); return true;
+	case STEP_FULL: block(c, from); return true;
+	case STEP_TURN: look_again(c, from); return true;
 	case STEP_EOF: return finish(c, from);
 	case STEP_RECEIVER: return cut(c, from);
 	case STEP_SENDER: connection_end(c, by_side(from)); return false;
@@ -311,18 +335,23 @@ static bool pump(struct connection *c, enum side_id from)
 	return true;
 }
 
-void relay_start(struct connection *c, bool readable)
+/* What an edge says of the flow that reads from there, for good. */
+static void note_edge(struct flow *f, uint32_t events)
 {
-	struct side *client = &c->side[SIDE_CLIENT];
+	f->ended = f->ended || edge_ended(events);
+	f->urgent = f->urgent || edge_urgent(events);
+}
 
+void relay_start(struct connection *c, uint32_t events)
+{
 	c->phase = PHASE_DATA;
 	c->active_ms = c->worker->now_ms;
-	(void)setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-	if (connection_attach(c, SIDE_CLIENT, client->fd) < 0) {
+	if (connection_attach(c, SIDE_CLIENT, c->side[SIDE_CLIENT].fd) < 0) {
 		connection_end(c, BY_RESOURCE);
 		return;
 	}
-	if (pump(c, SIDE_CLIENT) && readable)
+	note_edge(&c->flow[SIDE_ENDPOINT], events);
+	if (pump(c, SIDE_CLIENT) && edge_readable(events))
 		(void)pump(c, SIDE_ENDPOINT);
 }
 
@@ -336,16 +365,17 @@ static bool has_reset(const struct connection *c, enum side_id side)
 	       error != 0;
 }
 
-void relay_event(struct connection *c, enum side_id side, bool readable, bool writable)
+void relay_event(struct connection *c, enum side_id side, uint32_t events)
 {
 	struct flow *from = &c->flow[side], *to = &c->flow[other_side(side)];
 
-	if (writable && to->blocked) {
+	note_edge(from, events);
+	if (edge_writable(events) && to->blocked) {
 		to->blocked = false;
 		if (!pump(c, other_side(side)))
 			return;
 	}
-	if (!readable || from->blocked)
+	if (!edge_readable(events) || from->blocked)
 		return;
 	if (!from->done)
 		(void)pump(c, side);

@@ -7,8 +7,11 @@
  * large pipe. A pipe is always emptied before it is filled again, so EAGAIN of a splice into it can
  * only mean that the socket is empty.
  *
- * Events are edge-triggered: a flow reads until EAGAIN, or until its turn is over and it has put
- * itself in the queue again. It never reads while the receiver has not taken what it holds.
+ * Events are edge-triggered: a flow reads until the socket is empty, or until its turn is over and it
+ * has put itself in the queue again. It never reads while the receiver has not taken what it holds. A
+ * recv() that does not fill the buffer has emptied the socket, and when the poller has told of an end
+ * of file it has found that, too; no further recv() has to say so. Only urgent data makes a read stop
+ * short, at its mark.
  *
  * End of file on one side is passed on as a half-close once everything before it was delivered. A
  * reset is passed on as a reset, after what had come before it.
@@ -30,10 +33,10 @@
 #define RELAY_LARGE     (1u << 20) /* octets of a flow after which it gets a large pipe */
 #define RELAY_LINGER_MS 2000u
 
-/* Both sides are connected: attach the client's and move what is there. `readable`: an edge that
- * told of data from the endpoint is consumed. May end the connection, as may the next two. */
-void relay_start(struct connection *c, bool readable);
-void relay_event(struct connection *c, enum side_id side, bool readable, bool writable);
+/* Both sides are connected: attach the client's and move what is there. `events`: what an edge told
+ * of the endpoint's socket, 0 when it is yet to come. May end the connection, as may the next two. */
+void relay_start(struct connection *c, uint32_t events);
+void relay_event(struct connection *c, enum side_id side, uint32_t events);
 /* A deadline of the data phase has passed. */
 void relay_timeout(struct connection *c);
 /* Give back pipes and memory. */

@@ -6,7 +6,6 @@
 #include "geo/geo.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -147,12 +146,12 @@ static bool failed(struct connection *c, int error, enum connect_blame blame)
 	return false;
 }
 
-static void reached(struct connection *c, bool readable)
+static void reached(struct connection *c, uint32_t events)
 {
 	(void)count_connect(c, true);
 	if (c->tries > 1)
 		worker_count(c->worker, BALANCER_RETRIED, 1);
-	relay_start(c, readable);
+	relay_start(c, events);
 }
 
 /* Begin one attempt: 0 under way, 1 reached at once, else -1 with errno. */
@@ -171,7 +170,6 @@ static int attempt(struct connection *c)
 	if (fd < 0)
 		return -1;
 	c->side[SIDE_ENDPOINT].fd = fd; /* closed by connection_detach() from here on */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	rc = connect(fd, (const struct sockaddr *)&address, length);
 	if (rc < 0 && errno != EINPROGRESS && errno != EINTR)
 		return -1;
@@ -194,7 +192,7 @@ static void advance(struct connection *c)
 		gauge_add(&w->row->active[endpoint_slot(c)], 1);
 		rc = attempt(c);
 		if (rc > 0)
-			reached(c, false); /* its event is yet to come */
+			reached(c, 0); /* its event is yet to come */
 		if (rc >= 0)
 			return;
 		if (!failed(c, errno, connect_blame_call(errno)))
@@ -208,16 +206,17 @@ void upstream_start(struct connection *c)
 	advance(c);
 }
 
-void upstream_event(struct connection *c, bool readable)
+void upstream_event(struct connection *c, uint32_t events)
 {
 	int error = 0;
 	socklen_t length = sizeof error;
 
-	if (getsockopt(c->side[SIDE_ENDPOINT].fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+	if (edge_failed(events) &&
+		getsockopt(c->side[SIDE_ENDPOINT].fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
 		error = errno;
 	if (error == 0) {
 		/* This edge may tell of the endpoint's first words, too. */
-		reached(c, readable);
+		reached(c, events);
 		return;
 	}
 	worker_refresh(c->worker);

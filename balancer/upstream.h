@@ -17,7 +17,7 @@
 
 /* Each of these may end the connection. */
 void upstream_start(struct connection *c);
-void upstream_event(struct connection *c, bool readable);
+void upstream_event(struct connection *c, uint32_t events);
 void upstream_timeout(struct connection *c);
 /* Give up the gauge of the endpoint. */
 void upstream_release(struct connection *c);

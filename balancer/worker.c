@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,23 +13,6 @@
 #include <unistd.h>
 
 #define WORKER_REST_MS (BEAT_EVERY_MS / 2) /* between ticks of a worker that has no deadline */
-
-static void on_timer(evutil_socket_t fd, short what, void *arg);
-static void on_wake(evutil_socket_t fd, short what, void *arg);
-
-/* An event base for one thread needs no locks. */
-static struct event_base *make_base(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base = NULL;
-
-	if (config == NULL)
-		return NULL;
-	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
-		base = event_base_new_with_config(config);
-	event_config_free(config);
-	return base;
-}
 
 static size_t count_sockets(const struct role_start *start, uint16_t index)
 {
@@ -39,20 +23,19 @@ static size_t count_sockets(const struct role_start *start, uint16_t index)
 	return n;
 }
 
-static int open_listeners(struct worker *w, uint16_t index)
+static void open_listeners(struct worker *w, uint16_t index)
 {
 	const struct role_start *start = w->balancer->start;
 
 	for (size_t i = 0; i < start->tcp_count; i++) {
 		const struct start_socket *s = &start->tcp[i];
 
-		if (s->worker != index)
-			continue;
-		if (listener_open(&w->listeners[w->listener_count++], w, s->index, s->fd) < 0)
-			return -1;
+		if (s->worker == index)
+			listener_open(&w->listeners[w->listener_count++], w, s->index, s->fd);
 	}
-	return 0;
 }
+
+static void on_wake(struct poller_watch *watch, uint32_t events);
 
 int worker_open(
 	struct worker *w, struct balancer *b, uint16_t index, uint32_t pipes_max, struct err *e)
@@ -66,24 +49,22 @@ int worker_open(
 		return err_set(e, "balancer worker %u has no row on the board", index);
 	w->row = &b->board->balancer->row[row];
 	w->reader = qsbr_add_reader(&b->qsbr);
-	w->base = make_base();
 	w->view = view_new(conf);
 	w->cursor = calloc(conf->pool_count + 1, sizeof *w->cursor);
 	w->buffer = malloc(WORKER_BUFFER);
 	w->listeners = calloc(count_sockets(b->start, index) + 1, sizeof *w->listeners);
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (w->reader == NULL || w->base == NULL || w->view == NULL || w->cursor == NULL ||
-		w->buffer == NULL || w->listeners == NULL || w->wake_fd < 0 ||
-		poller_open(&w->poller, w->base, connection_edge) < 0)
+	if (w->reader == NULL || w->view == NULL || w->cursor == NULL || w->buffer == NULL ||
+		w->listeners == NULL || w->wake_fd < 0 || poller_open(&w->poller) < 0)
 		return err_set(e, "cannot set up balancer worker %u: %s", index, strerror(errno));
 	rng_seed_random(&w->rng);
 	wheel_init(&w->wheel, w->now_ms);
 	pipe_pool_init(&w->pipes, pipes_max, &w->row->counter[BALANCER_PIPE_SHORTAGE]);
-	w->wake = event_new(w->base, w->wake_fd, EV_READ | EV_PERSIST, on_wake, w);
-	w->timer = event_new(w->base, -1, 0, on_timer, w);
-	if (w->wake == NULL || w->timer == NULL || event_add(w->wake, NULL) < 0 ||
-		open_listeners(w, index) < 0)
-		return err_set(e, "cannot set up the events of balancer worker %u", index);
+	w->wake.callback = on_wake;
+	if (poller_add(&w->poller, w->wake_fd, &w->wake, POLLER_LEVEL) < 0)
+		return err_set(e, "cannot set up the events of balancer worker %u: %s", index,
+			strerror(errno));
+	open_listeners(w, index);
 	return 0;
 }
 
@@ -103,12 +84,6 @@ void worker_close(struct worker *w)
 	}
 	pipe_pool_close(&w->pipes);
 	poller_close(&w->poller);
-	if (w->wake != NULL)
-		event_free(w->wake);
-	if (w->timer != NULL)
-		event_free(w->timer);
-	if (w->base != NULL)
-		event_base_free(w->base);
 	if (w->wake_fd >= 0)
 		(void)close(w->wake_fd);
 	free(w->listeners);
@@ -131,16 +106,8 @@ void worker_refresh(struct worker *w)
 {
 	const struct balancer *b = w->balancer;
 
-	w->now_ms = clock_mono_ms();
 	if (view_stale(w->view, b->board, w->now_ms))
 		view_build(w->view, b->generation, b->board, w->now_ms, b->ready_by_ms);
-}
-
-static void set_timer(struct worker *w, uint32_t ms)
-{
-	const struct timeval after = {.tv_sec = 0, .tv_usec = (suseconds_t)ms * 1000};
-
-	(void)event_add(w->timer, &after); /* the heap never shrinks: no memory is needed again */
 }
 
 void worker_need_ticks(struct worker *w)
@@ -148,7 +115,7 @@ void worker_need_ticks(struct worker *w)
 	if (w->ticking)
 		return;
 	w->ticking = true;
-	set_timer(w, WHEEL_TICK_MS);
+	w->tick_ms = w->now_ms + WHEEL_TICK_MS;
 }
 
 uint64_t worker_drain_due(const struct worker *w, const struct listener *l, uint32_t salt)
@@ -212,28 +179,24 @@ static void follow_order(struct worker *w)
 		listener_leave(&w->listeners[i]);
 	w->spread_ms = spread_of(w);
 	hurry_all(w);
-	if (w->active == 0)
-		(void)event_base_loopbreak(w->base);
 }
 
-static void on_wake(evutil_socket_t fd, short what, void *arg)
+static void on_wake(struct poller_watch *watch, uint32_t events)
 {
+	struct worker *w = (struct worker *)((char *)watch - offsetof(struct worker, wake));
 	uint64_t count;
 
-	(void)what;
-	if (read(fd, &count, sizeof count) < 0)
+	(void)events;
+	if (read(w->wake_fd, &count, sizeof count) < 0)
 		return;
-	follow_order(arg);
+	follow_order(w);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void tick(struct worker *w)
 {
-	struct worker *w = arg;
 	struct wheel_entry *entry;
 	bool ticks = false;
 
-	(void)fd;
-	(void)what;
 	worker_refresh(w); /* without traffic, too: `last_good` must not miss who served */
 	beat(&w->row->beat_ms, w->now_ms);
 	while ((entry = wheel_expire(&w->wheel, w->now_ms)) != NULL)
@@ -245,13 +208,26 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		ticks = true;
 	}
 	w->ticking = ticks || w->wheel.count > 0;
-	set_timer(w, w->ticking ? WHEEL_TICK_MS : WORKER_REST_MS);
+	w->tick_ms = w->now_ms + (w->ticking ? WHEEL_TICK_MS : WORKER_REST_MS);
 }
 
 void worker_start(struct worker *w)
 {
-	on_timer(-1, 0, w);
+	w->now_ms = clock_mono_ms();
+	tick(w);
 	follow_order(w);
+}
+
+void worker_turn(struct worker *w, uint32_t at_most_ms)
+{
+	uint64_t wait_ms = w->tick_ms > w->now_ms ? w->tick_ms - w->now_ms : 0;
+
+	poller_wait(&w->poller, (int)(wait_ms < at_most_ms ? wait_ms : at_most_ms));
+	w->turn++;
+	w->now_ms = clock_mono_ms();
+	poller_dispatch(&w->poller);
+	if (w->now_ms >= w->tick_ms)
+		tick(w);
 }
 
 void *worker_run(void *worker)
@@ -260,11 +236,8 @@ void *worker_run(void *worker)
 	const uint64_t one = 1;
 
 	worker_start(w);
-	/* taking a backlog, `active` may have been 0 for a moment, and the loop broken for it */
-	while (w->order < ORDER_DRAIN || w->active > 0) {
-		if (event_base_dispatch(w->base) != 0)
-			break;
-	}
+	while (w->order < ORDER_DRAIN || w->active > 0)
+		worker_turn(w, WORKER_REST_MS);
 	if (write(w->balancer->done, &one, sizeof one) < 0)
 		return NULL; /* cannot be: at most WORKERS of them */
 	return NULL;

@@ -1,5 +1,5 @@
 /*
- * A worker: one thread, one event base, one row on the board, its share of every listener's sockets.
+ * A worker: one thread, one epoll set, one row on the board, its share of every listener's sockets.
  *
  * Workers share nothing but what struct balancer holds: read-only tables, the geo table (QSBR), and
  * one atomic count per listener that makes max_connections exact over all of them.
@@ -63,12 +63,13 @@ struct balancer {
 struct worker {
 	struct balancer *balancer;
 	struct board_balancer_row *row;
-	struct event_base *base;
-	struct event *timer, *wake;
 	struct poller poller;
-	int wake_fd;     /* eventfd: the order has changed */
-	uint64_t now_ms; /* of the last tick, accept or connect: at most WHEEL_TICK_MS old in use */
-	bool ticking;    /* the timer runs at WHEEL_TICK_MS, not at WORKER_REST_MS */
+	struct poller_watch wake;
+	int wake_fd;      /* eventfd: the order has changed */
+	uint64_t turn;    /* number of the current one */
+	uint64_t now_ms;  /* when the current turn began */
+	uint64_t tick_ms; /* when the next tick is due */
+	bool ticking;     /* in WHEEL_TICK_MS, not in WORKER_REST_MS */
 	struct view *view;
 	uint32_t *cursor; /* round robin, [conf->pool_count] */
 	struct rng rng;
@@ -91,16 +92,18 @@ int worker_open(
 	struct worker *w, struct balancer *b, uint16_t index, uint32_t pipes_max, struct err *e);
 /* Frees what worker_open() made; the thread has ended. */
 void worker_close(struct worker *w);
-/* Start the timer and see what was ordered; the thread does this first. */
+/* The first tick, and see what was ordered; the thread does this first. */
 void worker_start(struct worker *w);
+/* Wait for something to do, at most so long and at most until the next tick, and do it. */
+void worker_turn(struct worker *w, uint32_t at_most_ms);
 /* The thread: returns when it was told to stop and its last connection is gone. */
 void *worker_run(void *worker);
 /* From any thread: look at balancer->order now. */
 void worker_wake(const struct worker *w);
 
-/* Read the clock and, if the board has moved, build the view anew. */
+/* If the board has moved, build the view anew. */
 void worker_refresh(struct worker *w);
-/* Something has a deadline from now on: make sure that the timer runs. */
+/* Something has a deadline from now on: make sure that the ticks come often enough. */
 void worker_need_ticks(struct worker *w);
 /* By when connections of this listener must be gone: UINT64_MAX unless the worker drains. */
 uint64_t worker_drain_due(const struct worker *w, const struct listener *l, uint32_t salt);

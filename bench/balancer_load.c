@@ -1,30 +1,40 @@
 /*
- * What does a balanced connection cost, and a KiB? Puts a proxy (Waymark's balancer role with one worker on a
- * private board, or HAProxy with one thread and splicing) between clients and servers of its own, all on loopback, and
- * prints the processor time the proxy took: its own, from /proc/PID/task/N/schedstat and stat, nothing of the ends.
+ * What does a balanced connection cost, and a KiB? Puts a proxy (Waymark's balancer role on a private board, HAProxy
+ * with splicing, or nginx) with one worker between clients and servers of its own, all on loopback, and prints what the
+ * proxy took, nothing of the ends. PROXY is waymark, haproxy or nginx.
  *
- *     balancer_load short waymark|haproxy [connections]   request 100 octets, answer 1,000, close
- *     balancer_load bulk  waymark|haproxy [MiB]           4 connections, server to client
+ *     balancer_load short  PROXY [connections]   processor time; request 100 octets, answer 1,000, close
+ *     balancer_load bulk   PROXY [MiB]           processor time; 4 connections, server to client
+ *     balancer_load calls  PROXY [connections]   system calls of one of 32 such connections at a time
+ *     balancer_load alone  PROXY [connections]   … of one at a time
+ *     balancer_load spread PROXY [connections]   two workers, clients on one processor: the busier one's share of the time
  *
- * Compare the two in alternating runs on one machine; absolute times mean little. Instructions of the user part:
- * run it under `valgrind --tool=callgrind` with two sizes and divide the difference.
+ * Processor time is from /proc/PID/task/N/schedstat; system calls are counted by ptrace. Compare proxies in alternating
+ * runs on one machine; absolute times mean little. Instructions of the user part: bench/instructions_of.py.
  */
+#include "app/selector.h"
 #include "balancer/role.h"
 #include "base/clock.h"
 #include "base/link.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define ENDS         4u /* processes of each kind: clients, servers */
+#define CROWD        32u
+#define WORKERS_MAX  2u
+#define THREADS_MAX  64u
 #define REQUEST_SIZE 100u
 #define ANSWER_SIZE  1000u
 #define BLOCK        (256u << 10)
@@ -37,13 +47,17 @@ static void die(const char *what)
 	_exit(1);
 }
 
+/* As the supervisor opens one; a further one of a group joins it. */
 static int open_listener(struct hostport *at, int flags)
 {
 	struct sockaddr_storage ss;
 	socklen_t size = hostport_to_sockaddr(at, &ss);
 	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	const int one = 1;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&ss, size) < 0 || listen(fd, 1024) < 0 ||
+	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0 ||
+		bind(fd, (struct sockaddr *)&ss, size) < 0 || listen(fd, 1024) < 0 ||
 		getsockname(fd, (struct sockaddr *)&ss, &size) < 0)
 		die("listen");
 	(void)hostport_from_sockaddr((struct sockaddr *)&ss, at);
@@ -137,7 +151,7 @@ static void await(int link, uint32_t type)
 	}
 }
 
-static struct proxy start_waymark(int listener, uint16_t port)
+static struct proxy start_waymark(const int *listeners, unsigned workers, uint16_t port)
 {
 	static struct conf_endpoint endpoint = {.name = "one",
 		.region = CONF_NONE,
@@ -157,13 +171,12 @@ static struct proxy start_waymark(int listener, uint16_t port)
 		.idle_timeout_ms = 60000,
 		.drain_timeout_ms = 1000,
 		.max_connections = 1000};
-	static const struct conf conf = {.pools = &pool,
+	static struct conf conf = {.pools = &pool,
 		.pool_count = 1,
 		.endpoints = &endpoint,
 		.endpoint_count = 1,
 		.balancers = &balancer,
-		.balancer_count = 1,
-		.workers = 1};
+		.balancer_count = 1};
 	static uint32_t slot[1], probe[1][2] = {{PROBE_NONE, PROBE_NONE}};
 	static const struct generation generation = {.number = 1,
 		.conf = &conf,
@@ -171,20 +184,22 @@ static struct proxy start_waymark(int listener, uint16_t port)
 		.endpoint_probe = probe,
 		.listener_slot = slot};
 	static struct board board;
-	static struct start_socket socket;
+	static struct start_socket sockets[WORKERS_MAX];
 	struct role_start start = {.role = ROLE_BALANCER,
 		.generation = &generation,
 		.board = &board,
-		.tcp = &socket,
-		.tcp_count = 1,
+		.tcp = sockets,
+		.tcp_count = workers,
 		.wake = -1,
-		.row_count = 1};
+		.row_count = workers};
 	struct proxy p;
 	struct err e;
 	int pair[2];
 
 	balancer.port = port;
-	socket.fd = listener;
+	conf.workers = (uint16_t)workers;
+	for (unsigned i = 0; i < workers; i++)
+		sockets[i] = (struct start_socket){.fd = listeners[i], .worker = (uint16_t)i};
 	if (board_create_private(&board, &e) < 0 ||
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		die("waymark");
@@ -195,140 +210,364 @@ static struct proxy start_waymark(int listener, uint16_t port)
 		exit(balancer_role(&start));
 	}
 	(void)close(pair[1]);
-	(void)close(listener);
+	for (unsigned i = 0; i < workers; i++)
+		(void)close(listeners[i]);
 	await(p.link, LINK_READY);
 	(void)link_send(p.link, LINK_GO, 0, NULL);
 	return p;
 }
 
-static struct proxy start_haproxy(uint16_t front, uint16_t port)
+/* A configuration file for a peer; the caller unlinks it. */
+static char *write_conf(const char *format, ...)
 {
-	char path[] = "/tmp/balancer_load.XXXXXX";
+	static char path[] = "/tmp/balancer_load.XXXXXX";
 	int fd = mkstemp(path);
-	struct proxy p = {.link = -1};
+	va_list args;
 
-	if (fd < 0 || dprintf(fd,
-			      "global\n nbthread 1\n maxconn 2000\n"
-			      "defaults\n mode tcp\n option splice-request\n option "
-			      "splice-response\n timeout connect 5s\n"
-			      " timeout client 60s\n timeout server 60s\n"
-			      "listen f\n bind 127.0.0.1:%u\n server one 127.0.0.1:%u\n",
-			      front, port) < 0)
+	va_start(args, format);
+	if (fd < 0 || vdprintf(fd, format, args) < 0)
 		die(path);
+	va_end(args);
+	(void)close(fd);
+	return path;
+}
+
+static struct proxy start_peer(bool nginx, unsigned workers, uint16_t front, uint16_t port)
+{
+	const struct hostport at = {{FAMILY_IPV4, {127, 0, 0, 1}}, front};
+	const char *module = getenv("NGINX_STREAM_MODULE");
+	struct proxy p = {.link = -1};
+	char *path =
+		nginx ? write_conf("%s%s%s\ndaemon off; %s worker_processes %u;\n"
+				   "pid /dev/null; error_log /dev/null;\n"
+				   "events { worker_connections 4000; }\n"
+				   "stream { server {\n listen 127.0.0.1:%u reuseport; proxy_pass "
+				   "127.0.0.1:%u;\n proxy_connect_timeout 5s; proxy_timeout "
+				   "60s;\n} }\n",
+				module != NULL ? "load_module " : "", module != NULL ? module : "",
+				module != NULL ? ";" : "",
+				workers == 1 ? "master_process off;" : "", workers, front, port)
+		      : write_conf("global\n nbthread %u\n maxconn 2000\n"
+				   "defaults\n mode tcp\n option splice-request\n option "
+				   "splice-response\n timeout connect 5s\n"
+				   " timeout client 60s\n timeout server 60s\n"
+				   "listen f\n bind 127.0.0.1:%u\n server one 127.0.0.1:%u\n",
+				workers, front, port);
+
 	p.pid = fork();
 	if (p.pid == 0) {
-		(void)execlp("haproxy", "haproxy", "-db", "-q", "-f", path, (char *)NULL);
-		die("haproxy");
+		if (nginx)
+			(void)execlp("nginx", "nginx", "-e", "/dev/null", "-c", path, (char *)NULL);
+		else
+			(void)execlp("haproxy", "haproxy", "-db", "-q", "-f", path, (char *)NULL);
+		die("the peer");
 	}
-	(void)close(fd);
 	for (;;) { /* until it listens */
-		const struct hostport at = {{FAMILY_IPV4, {127, 0, 0, 1}}, front};
 		int test = dial(&at);
 
 		if (test >= 0) {
 			(void)close(test);
 			break;
 		}
+		if (waitpid(p.pid, NULL, WNOHANG) != 0)
+			die("the peer has ended");
 		(void)poll(NULL, 0, 10);
 	}
 	(void)unlink(path);
 	return p;
 }
 
-static void stop(const struct proxy *p)
+/* `traced`: its threads stand still and hear nothing. */
+static void stop(const struct proxy *p, bool traced)
 {
+	pid_t ended;
 	int status;
 
-	if (p->link >= 0)
+	if (traced)
+		(void)kill(p->pid, SIGKILL);
+	else if (p->link >= 0)
 		(void)link_send(p->link, LINK_STOP, 0, NULL);
 	else
 		(void)kill(p->pid, SIGTERM);
-	(void)waitpid(p->pid, &status, 0);
+	/* a traced thread stays until it is waited for, and its process with it */
+	do
+		ended = waitpid(-1, &status, __WALL);
+	while (ended >= 0 && (ended != p->pid || WIFSTOPPED(status)));
 }
 
-/* Nanoseconds of processor time of all threads of a process. */
-static uint64_t cpu_ns(pid_t pid)
+/* The threads of a process. */
+static unsigned list_threads(pid_t pid, pid_t *out, unsigned max)
 {
 	char path[300];
 	struct dirent *entry;
-	uint64_t sum = 0;
+	unsigned count = 0;
 	DIR *tasks;
 
 	(void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
 	tasks = opendir(path);
 	if (tasks == NULL)
 		die(path);
-	while ((entry = readdir(tasks)) != NULL) {
-		unsigned long long ns;
-		FILE *f;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		(void)snprintf(
-			path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, entry->d_name);
-		f = fopen(path, "re");
-		if (f == NULL)
-			continue;
-		if (fscanf(f, "%llu", &ns) == 1)
-			sum += ns;
-		(void)fclose(f);
+	while ((entry = readdir(tasks)) != NULL && count < max) {
+		if (entry->d_name[0] != '.')
+			out[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
 	}
 	(void)closedir(tasks);
-	return sum;
+	return count;
 }
 
-/* Clients that ask, all at once; waits for them. */
-static void run_clients(const struct hostport *front, uint64_t each, uint64_t answer_size)
+/* Threads of the proxy and of its children (nginx has a process a worker). */
+static unsigned list_all_threads(pid_t pid, pid_t *out, unsigned max)
 {
-	pid_t pid[ENDS];
-	int status;
+	unsigned count = list_threads(pid, out, max);
+	char path[300];
+	int child;
+	FILE *f;
 
-	for (unsigned i = 0; i < ENDS; i++) {
-		pid[i] = fork();
-		if (pid[i] == 0)
+	(void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	f = fopen(path, "re");
+	while (f != NULL && fscanf(f, "%d", &child) == 1)
+		count += list_threads(child, out + count, max - count);
+	if (f != NULL)
+		(void)fclose(f);
+	return count;
+}
+
+/* Nanoseconds of processor time of one thread. */
+static uint64_t thread_ns(pid_t thread)
+{
+	unsigned long long ns = 0;
+	char path[300];
+	FILE *f;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/schedstat", (int)thread);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%llu", &ns) != 1)
+		ns = 0;
+	(void)fclose(f);
+	return ns;
+}
+
+static unsigned spent_by_each(pid_t pid, pid_t *thread, uint64_t *ns)
+{
+	unsigned n = list_all_threads(pid, thread, THREADS_MAX);
+
+	for (unsigned i = 0; i < n; i++)
+		ns[i] = thread_ns(thread[i]);
+	return n;
+}
+
+/* ---- clients, and what the proxy did meanwhile ---- */
+
+/* Clients that ask, all at once; the last one's end is awaited by the caller. */
+static void start_clients(
+	const struct hostport *front, unsigned clients, uint64_t each, uint64_t answer_size)
+{
+	for (unsigned i = 0; i < clients; i++) {
+		if (fork() == 0)
 			ask(front, each, answer_size);
 	}
-	for (unsigned i = 0; i < ENDS; i++) {
-		if (waitpid(pid[i], &status, 0) != pid[i] || status != 0)
+}
+
+static void run_clients(
+	const struct hostport *front, unsigned clients, uint64_t each, uint64_t answer_size)
+{
+	int status;
+
+	start_clients(front, clients, each, answer_size);
+	while (clients > 0) {
+		if (wait(&status) < 0 || status != 0)
 			die("a client failed");
+		clients--;
+	}
+}
+
+/* System calls that the proxy's threads enter until all clients have ended. It cannot be used afterwards. */
+static uint64_t count_calls(pid_t pid, unsigned clients)
+{
+	pid_t thread[THREADS_MAX], seen;
+	unsigned threads = list_all_threads(pid, thread, THREADS_MAX);
+	struct __ptrace_syscall_info info;
+	uint64_t calls = 0;
+	int status;
+
+	for (unsigned i = 0; i < threads; i++) {
+		if (ptrace(PTRACE_SEIZE, thread[i], 0, PTRACE_O_TRACESYSGOOD) < 0 ||
+			ptrace(PTRACE_INTERRUPT, thread[i], 0, 0) < 0)
+			die("ptrace");
+	}
+	while (clients > 0) {
+		seen = waitpid(-1, &status, __WALL);
+		if (seen < 0)
+			die("wait");
+		if (!WIFSTOPPED(status)) {
+			if (status != 0)
+				die("a client failed");
+			clients--;
+			continue;
+		}
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80) &&
+			ptrace(PTRACE_GET_SYSCALL_INFO, seen, sizeof info, &info) > 0)
+			calls += info.op == PTRACE_SYSCALL_INFO_ENTRY;
+		(void)ptrace(PTRACE_SYSCALL, seen, 0, 0);
+	}
+	return calls;
+}
+
+/* ---- what is measured ---- */
+
+enum kind { SHORT, BULK, CALLS, ALONE, SPREAD, KIND_COUNT };
+
+struct bench {
+	const char *peer;
+	enum kind kind;
+	struct hostport front;
+	struct proxy proxy;
+	uint64_t amount;
+};
+
+static uint64_t sum(const uint64_t *ns, unsigned n)
+{
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		all += ns[i];
+	return all;
+}
+
+static void measure_time(const struct bench *b)
+{
+	bool bulk = b->kind == BULK;
+	uint64_t answer = bulk ? (b->amount << 20) / ENDS : ANSWER_SIZE, ns[THREADS_MAX], spent;
+	pid_t thread[THREADS_MAX];
+
+	run_clients(&b->front, ENDS, bulk ? 1 : 100, answer); /* warm up */
+	spent = sum(ns, spent_by_each(b->proxy.pid, thread, ns));
+	run_clients(&b->front, ENDS, bulk ? 1 : b->amount / ENDS, answer);
+	spent = sum(ns, spent_by_each(b->proxy.pid, thread, ns)) - spent;
+	if (bulk)
+		printf("bulk %s: %.1f ns/KiB\n", b->peer,
+			(double)spent / (double)(b->amount << 10));
+	else
+		printf("short %s: %.0f ns/connection\n", b->peer,
+			(double)spent / (double)b->amount);
+}
+
+static void measure_calls(const struct bench *b)
+{
+	unsigned clients = b->kind == CALLS ? CROWD : 1;
+	uint64_t each = b->amount / clients > 0 ? b->amount / clients : 1, calls;
+
+	run_clients(&b->front, clients, 10, ANSWER_SIZE);
+	start_clients(&b->front, clients, each, ANSWER_SIZE);
+	calls = count_calls(b->proxy.pid, clients);
+	printf("%s %s: %.1f system calls/connection\n", b->kind == CALLS ? "calls" : "alone",
+		b->peer, (double)calls / (double)(each * clients));
+}
+
+static void measure_spread(const struct bench *b)
+{
+	pid_t thread[THREADS_MAX];
+	uint64_t before[THREADS_MAX], after[THREADS_MAX], all = 0, busiest = 0;
+	cpu_set_t mine, one;
+	unsigned n;
+
+	CPU_ZERO(&one);
+	if (sched_getaffinity(0, sizeof mine, &mine) < 0)
+		die("affinity");
+	for (size_t cpu = CPU_SETSIZE; cpu-- > 0 && CPU_COUNT(&one) == 0;) {
+		if (CPU_ISSET(cpu, &mine))
+			CPU_SET(cpu, &one);
+	}
+	n = spent_by_each(b->proxy.pid, thread, before);
+	(void)sched_setaffinity(0, sizeof one, &one); /* one queue: all packets come from here */
+	run_clients(&b->front, CROWD, b->amount / CROWD, ANSWER_SIZE);
+	(void)sched_setaffinity(0, sizeof mine, &mine);
+	(void)spent_by_each(b->proxy.pid, thread, after);
+	for (unsigned i = 0; i < n; i++) {
+		all += after[i] - before[i];
+		busiest = after[i] - before[i] > busiest ? after[i] - before[i] : busiest;
+	}
+	printf("spread %s: %.0f %% by the busier of two workers\n", b->peer,
+		100.0 * (double)busiest / (double)all);
+}
+
+static void start_proxy(struct bench *b, uint16_t port)
+{
+	unsigned workers = b->kind == SPREAD ? 2 : 1;
+	int listeners[WORKERS_MAX];
+	bool own = strcmp(b->peer, "waymark") == 0;
+
+	b->front = (struct hostport){{FAMILY_IPV4, {127, 0, 0, 1}}, 0};
+	for (unsigned i = 0; i < workers; i++)
+		listeners[i] = open_listener(&b->front, SOCK_NONBLOCK);
+	if (own) {
+		if (selector_set(listeners[0], FAMILY_IPV4, IPPROTO_TCP, workers) < 0)
+			die("selector");
+		b->proxy = start_waymark(listeners, workers, port);
+		return;
+	}
+	for (unsigned i = 0; i < workers; i++)
+		(void)close(listeners[i]);
+	b->proxy = start_peer(strcmp(b->peer, "nginx") == 0, workers, b->front.port, port);
+}
+
+static int kind_of(const char *word)
+{
+	static const char *const words[KIND_COUNT] = {
+		[SHORT] = "short",
+		[BULK] = "bulk",
+		[CALLS] = "calls",
+		[ALONE] = "alone",
+		[SPREAD] = "spread",
+	};
+
+	for (int i = 0; i < KIND_COUNT; i++) {
+		if (strcmp(words[i], word) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static void measure(const struct bench *b)
+{
+	switch (b->kind) {
+	case SHORT:
+	case BULK: measure_time(b); break;
+	case CALLS:
+	case ALONE: measure_calls(b); break;
+	case SPREAD: measure_spread(b); break;
+	case KIND_COUNT: break;
 	}
 }
 
 int main(int argc, char **argv)
 {
-	bool bulk = argc > 1 && strcmp(argv[1], "bulk") == 0;
-	bool peer = argc > 2 && strcmp(argv[2], "haproxy") == 0;
-	uint64_t amount = argc > 3 ? strtoull(argv[3], NULL, 10) : bulk ? 4096 : 20000;
-	uint64_t answer = bulk ? (amount << 20) / ENDS : ANSWER_SIZE;
-	struct hostport front = {{FAMILY_IPV4, {127, 0, 0, 1}}, 0}, behind = front;
-	int listener, back = open_listener(&behind, 0);
+	static const uint64_t amounts[KIND_COUNT] = {20000, 4096, 3200, 500, 20000};
+	struct hostport behind = {{FAMILY_IPV4, {127, 0, 0, 1}}, 0};
+	int kind = argc > 2 ? kind_of(argv[1]) : -1, back;
+	struct bench b = {0};
 	pid_t servers[ENDS];
-	struct proxy proxy;
-	uint64_t begun, spent;
 
-	if (argc < 3 || amount == 0) {
-		(void)fprintf(stderr, "usage: balancer_load short|bulk waymark|haproxy [amount]\n");
+	if (kind < 0) {
+		(void)fprintf(stderr, "usage: balancer_load short|bulk|calls|alone|spread "
+				      "waymark|haproxy|nginx [amount]\n");
 		return 2;
 	}
+	b.kind = (enum kind)kind;
+	b.peer = argv[2];
+	b.amount = argc > 3 ? strtoull(argv[3], NULL, 10) : amounts[kind];
+	back = open_listener(&behind, 0);
 	for (unsigned i = 0; i < ENDS; i++) {
 		servers[i] = fork();
 		if (servers[i] == 0)
-			serve(back, answer);
+			serve(back, b.kind == BULK ? (b.amount << 20) / ENDS : ANSWER_SIZE);
 	}
-	listener = open_listener(&front, SOCK_NONBLOCK);
-	if (peer)
-		(void)close(listener);
-	proxy = peer ? start_haproxy(front.port, behind.port)
-		     : start_waymark(listener, behind.port);
-	run_clients(&front, bulk ? 1 : 100, bulk ? answer : ANSWER_SIZE); /* warm up */
-	begun = cpu_ns(proxy.pid);
-	run_clients(&front, bulk ? 1 : amount / ENDS, answer);
-	spent = cpu_ns(proxy.pid) - begun;
-	if (bulk)
-		printf("bulk %s: %.1f ns/KiB\n", argv[2], (double)spent / (double)(amount << 10));
-	else
-		printf("short %s: %.0f ns/connection\n", argv[2], (double)spent / (double)amount);
-	stop(&proxy);
+	start_proxy(&b, behind.port);
+	measure(&b);
+	(void)fflush(stdout);
+	stop(&b.proxy, b.kind == CALLS || b.kind == ALONE);
 	for (unsigned i = 0; i < ENDS; i++) {
 		(void)kill(servers[i], SIGKILL);
 		(void)waitpid(servers[i], NULL, 0);

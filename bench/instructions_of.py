@@ -1,4 +1,4 @@
-"""User-space instructions that one query costs, counted by callgrind on the real server.
+"""User-space instructions that one query or one balanced connection costs, counted by callgrind on the real server.
 
 Waymark runs once with one UDP thread a mix, each on a port of its own, and one that is asked next to nothing: what a
 thread ran through, less what the idle one did, is the cost of its queries, from recvmmsg to sendmmsg. The peers run once
@@ -78,6 +78,32 @@ def measure_peer(cls, count):
     for mix in MIXES:
         n, answered = run_peer(cls, mix, count) if mix in cls.mixes else (0, 0)
         result[mix] = (n - idle) / answered if answered else None
+    return result
+
+
+# ---- the balancer
+
+BALANCER_BUDGETS = {"instructions": 6000, "calls": 16, "alone": 20}  # of a short connection
+BALANCER_WORKER = "worker_run"
+
+
+def balancer_total(peer, connections):
+    """Instructions of the proxy in one run of balancer_load, whose other processes do not count."""
+    with tempfile.TemporaryDirectory(prefix="waymark-bench-") as out:
+        command = [*callgrind(out, peer == "waymark"), "--trace-children=yes", servers.BUILD / "bench/balancer_load", "short",
+                   peer, str(connections)]
+        subprocess.run(command, check=True, capture_output=True, env=servers.program_env())
+        mark = rf"^c?fn=\(\d+\) {BALANCER_WORKER}$" if peer == "waymark" else rf"^cmd:\s*(\S*/)?{peer}\b"
+        return sum(total(p) for p in pathlib.Path(out).glob("callgrind.*") if re.search(mark, p.read_text(errors="replace"), re.M))
+
+
+def measure_balancer(connections=800, peers=False):
+    """{proxy: user instructions a short connection}: what more connections cost more."""
+    result = {}
+    for peer in ("waymark", "haproxy", "nginx") if peers else ("waymark",):
+        if peer == "waymark" or servers.find_program(peer):
+            less, more = (balancer_total(peer, n) for n in (connections, 3 * connections))
+            result[peer] = (more - less) / (2 * connections)
     return result
 
 

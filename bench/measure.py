@@ -114,18 +114,18 @@ def kernel_instructions(server, seconds=2):
 # ---- parts of Waymark by themselves
 
 def program(name, *args):
-    env = {**servers.ENV, "PATH": f"{os.environ['PATH']}:/usr/sbin:{servers.PEERS}/usr/sbin"}
-    p = subprocess.run([str(servers.BUILD / "bench" / name), *map(str, args)], capture_output=True, text=True, env=env)
+    p = subprocess.run([str(servers.BUILD / "bench" / name), *map(str, args)], capture_output=True, text=True,
+                       env=servers.program_env())
     return p.stdout.strip() if p.returncode == 0 else None
 
 
 def balancer(kind, amount, rounds):
-    """{"waymark": [ns a connection or a KiB], "haproxy": [...]}; without HAProxy its list is empty."""
-    found = {"waymark": [], "haproxy": []}
-    peers = ["waymark", "haproxy"] if servers.find_program("haproxy") else ["waymark"]
+    """{proxy: [what balancer_load measured in each round]}; empty for a peer that is not there."""
+    found = {"waymark": [], "haproxy": [], "nginx": []}
+    peers = [p for p in found if p == "waymark" or servers.find_program(p)]
     for r in range(rounds):
         for peer in rotated(peers, r):
             out = program("balancer_load", kind, peer, amount)
             if out:
-                found[peer].append(float(re.search(r"([\d.]+) ns/", out)[1]))
+                found[peer].append(float(re.search(r": ([\d.]+) ", out)[1]))
     return found

@@ -1,7 +1,7 @@
 """bench/RESULTS.md from what bench/run has measured. A figure that a server cannot have is n/a."""
 import datetime, os, pathlib, platform, re
 import measure
-from instructions_of import BUDGETS, MIXES
+from instructions_of import BALANCER_BUDGETS, BUDGETS, MIXES
 
 WHAT = {
     "static": "A record, 1,000 names",
@@ -115,14 +115,32 @@ def parts(r):
     text += block("\n\n".join(v for v in zones.values() if v))
     text += "\nThe geo table (`BENCH_GEO_DATABASE=FILE` for a real database instead of 300,000 random networks).\n\n" + block(r["geo"])
     text += "\nThe health role with 10,000 targets.\n\n" + block("\n".join(v for v in r["health"].values() if v))
+    return text + "\n" + balancer(r["balancer"])
+
+
+BALANCER_ROWS = [  # kind, what it is, digits
+    ("short", "ns of processor time a short connection (100 octets in, 1,000 out)", 0),
+    ("calls", "system calls of it, 32 at a time", 1),
+    ("alone", "system calls of it, one at a time", 1),
+    ("bulk", "ns of processor time a KiB, 4 connections", 1),
+    ("spread", "% of the time that the busier of two workers took, all packets from one processor", 0),
+]
+
+
+def balancer(b):
     rows = []
-    for kind, unit in (("short", "ns a short connection (100 octets in, 1,000 out)"), ("bulk", "ns a KiB, 4 connections")):
-        own, peer = r["balancer"][kind]["waymark"], r["balancer"][kind]["haproxy"]
-        rows.append([unit, with_spread(own, 1 if kind == "bulk" else 0), with_spread(peer, 1 if kind == "bulk" else 0),
-                     with_spread([a / b for a, b in zip(own, peer)], 2)])
-    text += ("\nThe balancer's processor time, beside HAProxy with splicing.\n\n"
-             + table(["", "Waymark", "HAProxy", "Waymark / HAProxy"], rows))
-    return text
+    for kind, what, digits in BALANCER_ROWS:
+        own, *others = (b[kind][p] for p in ("waymark", "haproxy", "nginx"))
+        ratios = [with_spread([x / y for x, y in zip(own, other)], 2) for other in others]
+        rows.append([what, *(with_spread(v, digits) for v in (own, *others)), *ratios])
+    counted = b.get("instructions", {})
+    own, *others = (counted.get(p) for p in ("waymark", "haproxy", "nginx"))
+    rows.insert(1, ["user instructions of it, by callgrind", *map(number, (own, *others)),
+                    *(number(own / o, 2) if own and o else NA for o in others)])
+    budgets = ", ".join((f"{number(BALANCER_BUDGETS['instructions'])} user instructions", f"{BALANCER_BUDGETS['calls']} system calls "
+                         f"under load, {BALANCER_BUDGETS['alone']} alone"))
+    return (f"The balancer with one worker, beside HAProxy with splicing and nginx. Budgets of a short connection: {budgets}.\n\n"
+            + table(["", "Waymark", "HAProxy", "nginx", "Waymark / HAProxy", "Waymark / nginx"], rows))
 
 
 def markdown(r):

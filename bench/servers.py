@@ -28,6 +28,13 @@ def find_file(pattern):
     return None
 
 
+def program_env():
+    """For programs of build/bench that start a peer themselves."""
+    env = {**ENV, "PATH": f"{os.environ['PATH']}:/usr/sbin:{PEERS}/usr/sbin"}
+    module = find_file("nginx/modules/ngx_stream_module.so")
+    return {**env, "NGINX_STREAM_MODULE": str(module)} if module else env
+
+
 def free_port():
     """A port that is free for UDP and TCP; the kernel does not hand it out again soon."""
     while True:

@@ -215,16 +215,13 @@ static inline void desk_close(struct desk *d)
 /* Let the worker do what is to be done, at most 10 ms. */
 static inline void desk_turn(struct desk *d)
 {
-	const struct timeval at_most = {.tv_usec = 10000};
-
-	(void)event_base_loopexit(d->worker.base, &at_most);
-	(void)event_base_loop(d->worker.base, EVLOOP_ONCE);
+	worker_turn(&d->worker, 10);
 }
 
 /* The same without waiting for anything. */
 static inline void desk_look(struct desk *d)
 {
-	(void)event_base_loop(d->worker.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	worker_turn(&d->worker, 0);
 }
 
 #define DESK_UNTIL(d, condition)                                                                   \

@@ -80,6 +80,52 @@ static void an_endpoints_half_close_is_passed_on_and_the_client_goes_on(void **s
 	desk_close(d);
 }
 
+/* A read stops short at the mark of urgent data, which itself is not passed on. */
+static void urgent_data_does_not_hold_up_what_follows(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	desk_open(d);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		desk_send(client, "before");
+		assert_int_equal(send(client, "!", 1, MSG_OOB), 1);
+		desk_send(client, "after");
+		desk_expect(d, endpoint, "beforeafter");
+	}
+	(void)close(client);
+	(void)close(endpoint);
+	DESK_UNTIL(d, d->worker.active == 0);
+	desk_close(d);
+}
+
+static void what_is_sent_and_closed_at_once_arrives_whole(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	desk_open(d);
+	client = desk_client(d);
+	desk_send(client, "question");
+	assert_int_equal(shutdown(client, SHUT_WR), 0);
+	endpoint = desk_accept(d, 0);
+	desk_send(endpoint, "answer"); /* before anybody has read the question */
+	(void)shutdown(endpoint, SHUT_WR);
+	desk_expect(d, client, "answer");
+	assert_int_equal(desk_end(d, client), 0);
+	desk_expect(d, endpoint, "question");
+	assert_int_equal(desk_end(d, endpoint), 0);
+	DESK_UNTIL(d, d->worker.active == 0);
+	assert_int_equal(desk_counter(d, BALANCER_COMPLETED), 1);
+	(void)close(client);
+	(void)close(endpoint);
+	desk_close(d);
+}
+
 /* One end of a transfer: it sends a stream of its own and checks the one it gets. */
 struct end {
 	int fd;
@@ -503,6 +549,8 @@ int main(void)
 		cmocka_unit_test(a_small_exchange_passes_and_ends_in_order),
 		cmocka_unit_test(a_clients_half_close_is_passed_on_and_the_answer_comes_back),
 		cmocka_unit_test(an_endpoints_half_close_is_passed_on_and_the_client_goes_on),
+		cmocka_unit_test(urgent_data_does_not_hold_up_what_follows),
+		cmocka_unit_test(what_is_sent_and_closed_at_once_arrives_whole),
 		cmocka_unit_test(data_arrives_whole_whatever_the_sizes),
 		cmocka_unit_test(a_reader_that_pauses_stops_the_sender_and_loses_nothing),
 		cmocka_unit_test(a_bulk_flow_lets_the_others_in),

@@ -69,27 +69,16 @@ static bool all_open(const struct worker *w)
 static void pause_all(struct worker *w)
 {
 	for (size_t i = 0; i < w->listener_count; i++) {
-		assert_int_equal(event_del(w->listeners[i].event), 0);
+		poller_remove(&w->poller, w->listeners[i].fd, &w->listeners[i].watch);
 		w->listeners[i].state = LISTENER_PAUSED;
 		w->listeners[i].resume_ms = UINT64_MAX;
 	}
-}
-
-static void give_drain(evutil_socket_t fd, short what, void *arg)
-{
-	struct desk *d = arg;
-
-	(void)fd;
-	(void)what;
-	atomic_store(&d->balancer->order, ORDER_DRAIN);
-	worker_wake(&d->worker);
 }
 
 /* The first connection of the backlog ends at once and leaves none for a moment; the second one is
  * accepted after it and must have its drain_timeout. */
 static void a_connection_that_ends_while_the_backlog_is_taken_does_not_end_the_worker(void **state)
 {
-	const struct timeval at_once = {.tv_sec = 0};
 	struct sockaddr_storage ss;
 	struct pair p = {.desk = NULL};
 	struct desk *d;
@@ -106,8 +95,7 @@ static void a_connection_that_ends_while_the_backlog_is_taken_does_not_end_the_w
 	refused = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(refused, (struct sockaddr *)&ss, size), 0);
 	client = desk_client(d);
-	assert_int_equal(
-		event_base_once(d->worker.base, -1, EV_TIMEOUT, give_drain, d, &at_once), 0);
+	atomic_store(&d->balancer->order, ORDER_DRAIN);
 	(void)worker_run(&d->worker);
 	assert_int_equal(desk_counter(d, BALANCER_ACCEPTED), 2);
 	assert_int_equal(desk_counter(d, BALANCER_REFUSED_NO_ENDPOINT), 1);
