@@ -111,6 +111,7 @@ static void board_stamp(struct board *b)
 	b->supervisor->layout = BOARD_LAYOUT;
 	b->supervisor->created_real_ms = clock_real_ms();
 	b->supervisor->created_mono_ms = clock_mono_ms();
+	b->health->events.size = EVENT_RING_MAX;
 	atomic_store(
 		&b->control->next_sequence, event_first_sequence(b->supervisor->created_real_ms));
 }

@@ -17,6 +17,7 @@
 #define BUSY (UINT64_C(1) << 63)
 
 _Static_assert((EVENT_RING_SIZE & (EVENT_RING_SIZE - 1)) == 0, "a ring's size is a power of two");
+_Static_assert((EVENT_RING_MAX & (EVENT_RING_MAX - 1)) == 0, "a ring's size is a power of two");
 _Static_assert(sizeof(struct event) % 4 == 0, "events are copied in 32-bit words");
 
 const char *event_kind_name(enum event_kind k)
@@ -28,10 +29,15 @@ const char *event_kind_name(enum event_kind k)
 	return (unsigned)k < EVENT_KIND_COUNT ? names[k] : "?";
 }
 
+uint32_t event_ring_size(const struct event_ring *ring)
+{
+	return ring->size == EVENT_RING_MAX ? EVENT_RING_MAX : EVENT_RING_SIZE;
+}
+
 void event_emit(struct event_ring *ring, const struct event *e)
 {
 	uint64_t position = atomic_fetch_add_explicit(&ring->claimed, 1, memory_order_relaxed);
-	struct event_record *slot = &ring->slot[position % EVENT_RING_SIZE];
+	struct event_record *slot = &ring->slot[position % event_ring_size(ring)];
 	uint64_t commit = atomic_load_explicit(&slot->commit, memory_order_relaxed);
 	uint64_t mark = position | BUSY;
 	struct event copy = *e;
@@ -65,16 +71,17 @@ int event_next(const struct event_ring *ring, struct event_cursor *cursor, uint6
 	struct event *out)
 {
 	uint64_t claimed = atomic_load_explicit(&ring->claimed, memory_order_acquire);
+	uint32_t size = event_ring_size(ring);
 
 	if (claimed < cursor->next) /* no sane writer takes a claim back */
 		cursor->next = claimed;
-	if (claimed - cursor->next > EVENT_RING_SIZE) {
-		cursor->lost += claimed - EVENT_RING_SIZE - cursor->next;
-		cursor->next = claimed - EVENT_RING_SIZE;
+	if (claimed - cursor->next > size) {
+		cursor->lost += claimed - size - cursor->next;
+		cursor->next = claimed - size;
 		cursor->waiting_since_ms = 0;
 	}
 	for (; cursor->next < claimed; cursor->next++, cursor->waiting_since_ms = 0) {
-		const struct event_record *slot = &ring->slot[cursor->next % EVENT_RING_SIZE];
+		const struct event_record *slot = &ring->slot[cursor->next % size];
 		uint64_t commit = atomic_load_explicit(&slot->commit, memory_order_acquire);
 
 		if (commit == cursor->next + 1) {

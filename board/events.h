@@ -14,7 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EVENT_RING_SIZE   4096u  /* power of two */
+#define EVENT_RING_SIZE 4096u /* of a role's ring; power of two */
+/* Of health's: the first round gives an event for every address of every endpoint, and control may
+ * be busy or dead meanwhile. Slots cost memory from their first use on. */
+#define EVENT_RING_MAX    32768u /* power of two */
 #define EVENT_PUBLIC_SIZE 16384u /* power of two: how far `watch --since` can go back */
 #define EVENT_COMMIT_MS   100u
 
@@ -55,8 +58,12 @@ struct event_record {
 
 struct event_ring {
 	_Alignas(64) _Atomic uint64_t claimed;
-	struct event_record slot[EVENT_RING_SIZE];
+	uint32_t size; /* slots in use, set when the board is made; 0 = EVENT_RING_SIZE */
+	struct event_record slot[EVENT_RING_MAX];
 };
+
+/* How many events it holds. Whatever another process has made of `size`, it is within the slots. */
+uint32_t event_ring_size(const struct event_ring *ring);
 
 /* The first public number of a board made at this moment: unix seconds × 2^20, to the millisecond,
  * so that a server that is started anew at once goes on above the last one's numbers. */

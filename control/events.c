@@ -155,7 +155,7 @@ static void report_lost(struct copier *c, enum role r)
 	(void)snprintf(e.text, sizeof e.text,
 		"%" PRIu64
 		" events of %s are lost: more than %u came at once, or their writer was killed",
-		lost, role_name(r), EVENT_RING_SIZE);
+		lost, role_name(r), event_ring_size(board_ring(c->board, r)));
 	events_publish(c, &e);
 }
 

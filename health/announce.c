@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+_Static_assert(EVENT_RING_MAX >= 2 * CONF_ENDPOINTS_MAX, "the first round's verdicts fit");
+
 static struct event event_of(const struct generation *g, enum event_kind kind, enum log_level level)
 {
 	return (struct event){

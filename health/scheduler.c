@@ -148,10 +148,10 @@ static void place_new(struct scheduler *s, struct schedule_entry *it, uint64_t n
 	if (count == 0)
 		return;
 	share = it->interval_ms / count + 1;
-	if (spread_ms > within_ms / 2)
-		spread_ms = within_ms / 2;
+	if (spread_ms > it->interval_ms)
+		spread_ms = it->interval_ms;
 	it->at_ms = now_ms + spread_ms * index / count;
-	/* after the last first probe, so that no two of one entry come close */
+	/* no two of one entry come close */
 	it->next_ms = now_ms + within_ms / 2 + (uint64_t)it->interval_ms * index / count +
 		      some_time(s, share);
 	if (it->next_ms <= it->at_ms)

@@ -16,8 +16,10 @@
  *
  * Where a predecessor left off: an entry continues at checked + interval. One that is late already
  * starts within as much time as it is late (at most an interval), so that a gap in service is not
- * followed by a burst. Entries never probed first start quickly, SCHEDULER_FIRST_PER_S at most and
- * within half their timeout, and then take places spread evenly over their interval.
+ * followed by a burst. Entries never probed first start quickly, in order, SCHEDULER_FIRST_PER_S at
+ * most, and then take places spread evenly over their interval. (However many there are: a round
+ * that had to end within half a timeout made bursts that the machine was not up to, and lost
+ * places.)
  */
 #ifndef HEALTH_SCHEDULER_H
 #define HEALTH_SCHEDULER_H

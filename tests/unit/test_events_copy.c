@@ -172,7 +172,7 @@ static void what_overflowed_is_counted_and_told(void **state)
 	assert_int_equal(board_create_private(&b, NULL), 0);
 	events_open(&c, &b);
 	for (unsigned i = 0; i < EVENT_RING_SIZE + 7; i++)
-		emit(&b, ROLE_HEALTH, i + 1, "x");
+		emit(&b, ROLE_BALANCER, i + 1, "x");
 	while (events_copy(&c, NOW) > 0)
 		;
 	assert_int_equal(atomic_load(&b.control->counter[CONTROL_EVENTS_LOST]), 7);
@@ -182,11 +182,34 @@ static void what_overflowed_is_counted_and_told(void **state)
 		if (last.role == ROLE_CONTROL)
 			break;
 	}
-	assert_non_null(strstr(last.text, "7 events of health are lost"));
+	assert_non_null(strstr(last.text, "7 events of balancer are lost"));
 	board_destroy(&b);
 }
 
 /* Whoever copies wakes the log by what is returned: a loss after which nothing comes must be told, too. */
+static void the_first_round_of_all_endpoints_fits(void **state)
+{
+	struct copier c;
+	struct board b;
+	struct event e;
+
+	(void)state;
+	assert_int_equal(board_create_private(&b, NULL), 0);
+	events_open(&c, &b);
+	/* control is away for all of it: every address of every endpoint that can be configured */
+	for (unsigned i = 0; i < 2 * CONF_ENDPOINTS_MAX; i++)
+		emit(&b, ROLE_HEALTH, i + 1, "x");
+	for (uint64_t at = events_first(&b); at < events_first(&b) + 2 * CONF_ENDPOINTS_MAX;) {
+		assert_true(events_copy(&c, NOW) > 0);
+		for (; at < events_next(&b); at++) {
+			assert_true(events_read(&b, at, &e));
+			assert_int_equal(e.real_ms, at - events_first(&b) + 1);
+		}
+	}
+	assert_int_equal(atomic_load(&b.control->counter[CONTROL_EVENTS_LOST]), 0);
+	board_destroy(&b);
+}
+
 static void a_loss_alone_counts_as_something_new(void **state)
 {
 	struct event told;
@@ -236,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_kill_at_any_step_neither_doubles_nor_skips),
 		cmocka_unit_test(a_lap_of_the_public_ring_forgets_the_oldest),
 		cmocka_unit_test(what_overflowed_is_counted_and_told),
+		cmocka_unit_test(the_first_round_of_all_endpoints_fits),
 		cmocka_unit_test(a_loss_alone_counts_as_something_new),
 		cmocka_unit_test(a_wild_board_is_put_right),
 	};
