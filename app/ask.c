@@ -275,7 +275,7 @@ static int view_unknown(struct world *w, struct err *e)
 	else
 		rc = generation_build(w->conf, 1, slots, &g, e);
 	if (rc == 0)
-		view_build(w->view, g, &b, clock_mono_ms(), 0);
+		view_build(w->view, g, &b, clock_mono_ms());
 	if (slots != NULL) {
 		generation_free(g, slots);
 		slots_free(slots);

@@ -140,8 +140,8 @@ static int run_role(const struct role_start *start)
 	return 1;
 }
 
-_Noreturn void child_main(struct supervisor *s, const struct crew *c, const struct process *p,
-	int link, bool cold, pid_t parent)
+_Noreturn void child_main(
+	struct supervisor *s, const struct crew *c, const struct process *p, int link, pid_t parent)
 {
 	static const char *const titles[ROLE_COUNT] = {
 		"waymark", "wm-dns", "wm-health", "wm-balancer", "wm-control"};
@@ -150,8 +150,7 @@ _Noreturn void child_main(struct supervisor *s, const struct crew *c, const stru
 		.board = &s->board,
 		.link = link,
 		.first_row = p->first_row,
-		.row_count = p->row_count,
-		.cold = cold};
+		.row_count = p->row_count};
 	struct keep *keep = calloc(1, sizeof *keep);
 	struct err e;
 

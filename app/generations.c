@@ -283,6 +283,10 @@ static void next_promote(struct supervisor *s)
 	s->journal.format = c->conf->log.format;
 	s->reload.switched_ms = clock_mono_ms();
 	atomic_store(&s->board.supervisor->generation, c->number);
+	if (atomic_load(&s->board.supervisor->began_ms) == 0) {
+		atomic_store(&s->board.supervisor->began_ms, s->reload.switched_ms);
+		atomic_fetch_add(&s->board.supervisor->epoch, 1);
+	}
 	atomic_store(&s->board.supervisor->reloaded_ms, s->reload.switched_ms);
 	inherit_verdicts(s, c);
 	close_oldest(s);

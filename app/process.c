@@ -121,23 +121,9 @@ static int beats_prepare(struct process *p)
 	return 0;
 }
 
-/* Until every probe has had one chance: a timeout after the board was made. */
-static bool is_cold(const struct supervisor *s, const struct crew *c, uint64_t now_ms)
-{
-	uint64_t longest_ms = 0;
-
-	for (size_t i = 0; i < c->conf->check_count; i++) {
-		if (c->conf->checks[i].timeout_ms > longest_ms)
-			longest_ms = c->conf->checks[i].timeout_ms;
-	}
-	return !s->restored && c->number == 1 &&
-	       now_ms < s->board.supervisor->created_mono_ms + longest_ms;
-}
-
 /* -1 with the reason in p->reason. */
-static int process_fork(struct supervisor *s, struct crew *c, struct process *p, uint64_t now_ms)
+static int process_fork(struct supervisor *s, struct crew *c, struct process *p)
 {
-	bool cold = is_cold(s, c, now_ms);
 	pid_t parent = getpid();
 	int pair[2];
 
@@ -149,7 +135,7 @@ static int process_fork(struct supervisor *s, struct crew *c, struct process *p,
 	(void)fflush(NULL);
 	p->pid = fork();
 	if (p->pid == 0)
-		child_main(s, c, p, pair[1], cold, parent);
+		child_main(s, c, p, pair[1], parent);
 	(void)close(pair[1]);
 	if (p->pid < 0) {
 		(void)snprintf(p->reason, sizeof p->reason, "fork: %s", strerror(errno));
@@ -178,7 +164,7 @@ void process_start(struct supervisor *s, struct crew *c, enum role r)
 			wanted, BOARD_WORKERS_MAX);
 	} else {
 		p->row_count = wanted;
-		if (process_fork(s, c, p, now_ms) == 0) {
+		if (process_fork(s, c, p) == 0) {
 			p->state = ROLE_LOADING;
 			p->told_to_close = p->told_to_end = false;
 			p->started_ms = now_ms;

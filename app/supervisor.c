@@ -79,7 +79,6 @@ static void restore(struct supervisor *s, const struct crew *c)
 	if (rc == 0)
 		return;
 	if (rc > 0) {
-		s->restored = counts.verdicts > 0;
 		journal_text(&e,
 			"restored %zu overrides and %zu verdicts of the last run; %zu overrides "
 			"are over, "

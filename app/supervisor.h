@@ -117,7 +117,6 @@ struct supervisor {
 	struct conf_secret cookie_seed; /* of crews without secrets of their own */
 	struct reload reload;
 	struct report report; /* what the crew that is being made has to say */
-	bool restored;        /* verdicts of the last run are on the board */
 	bool failed;          /* the first crew cannot serve */
 	bool stopping;
 	int signals;               /* signalfd */
@@ -166,7 +165,7 @@ void process_check_times(struct supervisor *s, struct crew *c, enum role r);
 
 /* In the forked process: become the role of `p` and run it. `link` is its end of the pair. */
 _Noreturn void child_main(struct supervisor *s, const struct crew *c, const struct process *p,
-	int link, bool cold, pid_t parent);
+	int link, pid_t parent);
 
 /* ---- generations.c ---- */
 

@@ -151,7 +151,10 @@ void listener_open(struct listener *l, struct worker *w, uint16_t index, int fd)
 
 void listener_tick(struct listener *l, uint64_t now_ms)
 {
-	if (l->state == LISTENER_WAITING && l->worker->view->pool_ready[l->conf->pool])
+	const struct worker *w = l->worker;
+
+	if (l->state == LISTENER_WAITING &&
+		steer_is_settled(w->balancer->steering, w->view, l->conf->pool))
 		l->state = LISTENER_PAUSED; /* for no time at all */
 	if (l->state != LISTENER_PAUSED || now_ms < l->resume_ms)
 		return;

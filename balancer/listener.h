@@ -23,7 +23,8 @@ struct worker;
 #define LISTENER_PAUSE_MS 100u   /* no accept() for so long after it failed for want of resources */
 
 enum listener_state {
-	LISTENER_WAITING, /* not told to serve, or the pool is not ready: the backlog waits */
+	/* not told to serve, or some client would have to wait for the pool: so does the backlog */
+	LISTENER_WAITING,
 	LISTENER_OPEN,
 	LISTENER_PAUSED, /* out of descriptors or memory, until resume_ms */
 	LISTENER_BROKEN, /* the socket is unusable; reported */

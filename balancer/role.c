@@ -53,7 +53,6 @@ static int open_room(struct room *r, const struct role_start *start, struct err 
 	b->generation = start->generation;
 	b->conf = start->generation->conf;
 	b->board = start->board;
-	b->ready_by_ms = view_ready_by(b->conf, clock_mono_ms(), start->cold);
 	b->done = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	b->admission =
 		aligned_alloc(_Alignof(struct admission), (pools + 1) * sizeof *b->admission);

@@ -107,7 +107,7 @@ void worker_refresh(struct worker *w)
 	const struct balancer *b = w->balancer;
 
 	if (view_stale(w->view, b->board, w->now_ms))
-		view_build(w->view, b->generation, b->board, w->now_ms, b->ready_by_ms);
+		view_build(w->view, b->generation, b->board, w->now_ms);
 }
 
 void worker_need_ticks(struct worker *w)

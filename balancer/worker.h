@@ -54,7 +54,6 @@ struct balancer {
 	struct steering *steering;
 	_Atomic(struct geo_table *) geo; /* swapped by geo_watch.c; read online only */
 	struct qsbr qsbr;
-	uint64_t ready_by_ms;
 	_Atomic uint32_t order;      /* enum order */
 	int done;                    /* eventfd: each worker adds 1 when it ends */
 	struct admission *admission; /* [conf->balancer_count] */

@@ -214,8 +214,7 @@ static int start_role(const struct generation *g, struct board *board, pid_t *ro
 			.generation = g,
 			.board = board,
 			.link = pair[1],
-			.wake = -1,
-			.cold = true};
+			.wake = -1};
 
 		(void)close(pair[0]);
 		_exit(health_role(&start));

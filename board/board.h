@@ -76,6 +76,7 @@ struct board_supervisor {
 	_Atomic uint64_t epoch;      /* moves when serving states may have changed: slots freed */
 	_Atomic uint32_t generation; /* the one that serves; 0 before the first */
 	_Atomic uint64_t reloaded_ms;
+	_Atomic uint64_t began_ms; /* the first generation was told to serve; 0 = not yet */
 	_Atomic uint64_t beat_ms;
 	struct board_refusal refusal;
 	struct board_role role[ROLE_COUNT];

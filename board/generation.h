@@ -93,7 +93,6 @@ struct role_start {
 	 * supervisor's whole life. NULL: the role draws its own */
 	const struct conf_secret *cookie_seed;
 	const struct conf_secrets *cookie_secrets; /* dns: configured ones; NULL as if none */
-	bool cold; /* the first start of this board without saved verdicts */
 };
 
 #endif

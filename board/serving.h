@@ -8,6 +8,7 @@
 #define BOARD_SERVING_H
 
 #include "board/board.h"
+#include "conf/conf.h"
 
 /* clock_mono_ms() at which the word's override ends; 0 = never. */
 static inline uint64_t override_until(uint64_t word)
@@ -45,6 +46,18 @@ static inline bool weight_of_word(uint64_t word, uint64_t now_ms, uint16_t *weig
 		return false;
 	*weight = (uint16_t)(word & 0xffffu);
 	return true;
+}
+
+/* Until when addresses of `pool` that have no verdict are waited for, whatever its policy for them:
+ * each has had one chance by then. 0 on a board on which nobody has begun to serve. */
+static inline uint64_t first_verdicts_until(
+	const struct board *b, const struct conf *c, const struct conf_pool *pool)
+{
+	uint64_t began_ms = atomic_load_explicit(&b->supervisor->began_ms, memory_order_relaxed);
+
+	if (began_ms == 0 || pool->check == CONF_NONE)
+		return 0;
+	return began_ms + c->checks[pool->check].timeout_ms;
 }
 
 /* Does one address serve? An address without a probe counts as VERDICT_UP. */

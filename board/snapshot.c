@@ -181,7 +181,8 @@ static json_t *take_endpoint(
 	bool known = slot < BOARD_ENDPOINTS_MAX;
 	uint64_t state = known ? load64(&t->board->control->override[slot].state) : 0;
 	uint64_t weight = known ? load64(&t->board->control->override[slot].weight) : 0;
-	struct endpoint_rule rule = {override_of_word(state, t->now_ms), pool->unknown_serves,
+	struct endpoint_rule rule = {override_of_word(state, t->now_ms),
+		pool->unknown_serves && t->now_ms >= first_verdicts_until(t->board, conf, pool),
 		known && pool->when_all_down == ALL_DOWN_LAST_GOOD};
 	json_t *o = json_object(), *addresses = json_array();
 

@@ -220,7 +220,8 @@ const struct schema_key schema_keys[] = {
 			"the next."},
 	{"pools.*.unknown", VALUE(conf_pool, unknown_serves), .type = TYPE_WORD,
 		.words = unknown_words, .fallback = "serve",
-		.help = "What an endpoint without a verdict counts as."},
+		.help = "What an endpoint without a verdict counts as. In the first moments of a "
+			"server, up to the `timeout` of the check, it is waited for instead."},
 	{"pools.*.when_all_down", VALUE(conf_pool, when_all_down), .type = TYPE_WORD,
 		.words = schema_all_down, .fallback = "serve_all",
 		.help = "What happens when no endpoint serves: a word, or `{pool: NAME}` to "

@@ -30,7 +30,6 @@ int dns_server_init(struct dns_server *s, const struct role_start *start, struct
 	s->start = start;
 	s->board = start->board;
 	s->conf = start->generation->conf;
-	s->ready_by_ms = view_ready_by(s->conf, clock_mono_ms(), start->cold);
 	atomic_init(&s->holders, start->udp_count + 1); /* and the TCP thread */
 	if (take_secrets(s, e) < 0)
 		return -1;

@@ -24,7 +24,6 @@ struct dns_server {
 	struct steering *steering;                 /* nobody changes it once it is compiled */
 	const struct conf_secrets *cookie_secrets; /* NULL: those of the day, out of the seed */
 	struct rate_limit *rate;                   /* NULL: no limit */
-	uint64_t ready_by_ms;                      /* from then on every pool counts as ready */
 	_Atomic(struct dataset *) data; /* loaded inside a batch only, NULL before the first load */
 	_Atomic uint64_t leave_ms;      /* TCP closes what is left then; 0 = not yet known */
 	_Atomic size_t holders;         /* threads that have listening sockets open */

@@ -81,12 +81,12 @@ void walk_steered(struct walk *w, const struct pool_record *record)
 		fail(w, RCODE_SERVFAIL, EDE_OTHER, "pool is not configured");
 		return;
 	}
-	if (!w->facts->view->pool_ready[record->pool] &&
-		steer_has_family(data->steering, record->pool, record->region, request.family)) {
+	identify(w, &client);
+	if (!w->facts->view->all_ready &&
+		steer_must_wait(data->steering, w->facts->view, &request, &client)) {
 		fail(w, RCODE_SERVFAIL, EDE_NOT_READY, "first checks are still running");
 		return;
 	}
-	identify(w, &client);
 	steer_pick(data->steering, w->facts->view, &request, &client, w->facts->now_ms,
 		w->chance->cursor, &w->chance->rng, &pick);
 	w->notes->steered = !pick.fixed;

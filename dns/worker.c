@@ -95,7 +95,7 @@ void dns_worker_enter(struct dns_worker *w, uint64_t now_ms)
 
 	qsbr_online(&s->qsbr, w->reader);
 	if (view_stale(w->view, s->board, now_ms))
-		view_build(w->view, s->start->generation, s->board, now_ms, s->ready_by_ms);
+		view_build(w->view, s->start->generation, s->board, now_ms);
 	w->responder.facts.data = atomic_load(&s->data); /* see qsbr_online() */
 	w->responder.facts.view = w->view;
 	w->responder.facts.now_ms = now_ms;

@@ -76,7 +76,6 @@ struct pool_watch {
 	struct board *board;
 	struct view *view;
 	uint8_t (*state)[2]; /* enum pool_state, [conf->pool_count][family] */
-	uint64_t ready_by_ms;
 };
 
 int pool_watch_new(
@@ -155,22 +154,22 @@ static void announce_pool(
 /* Without memory last_good stays as it was, until the next build. */
 static void look(struct pool_watch *w, uint64_t now_ms)
 {
-	view_build(w->view, w->generation, w->board, now_ms, w->ready_by_ms);
+	view_build(w->view, w->generation, w->board, now_ms);
 	(void)view_keep_last_good(w->view, w->generation, w->board);
 }
 
-void pool_watch_begin(struct pool_watch *w, uint64_t now_ms, bool cold, bool told)
+void pool_watch_begin(struct pool_watch *w, uint64_t now_ms, bool told)
 {
 	const struct conf *conf = w->generation->conf;
 
-	w->ready_by_ms = view_ready_by(conf, now_ms, cold);
 	look(w, now_ms);
 	for (size_t i = 0; i < conf->pool_count; i++) {
 		for (unsigned family = 0; family < 2; family++) {
 			enum pool_state is = pool_look(w->view, &conf->pools[i], family);
 
-			w->state[i][family] =
-				(uint8_t)(is == POOL_DEAD && !told ? POOL_UNTOLD : is);
+			if (is == POOL_DEAD && (!told || !w->view->pool_ready[i]))
+				is = POOL_UNTOLD;
+			w->state[i][family] = (uint8_t)is;
 		}
 	}
 }

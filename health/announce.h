@@ -27,7 +27,7 @@ void pool_watch_free(struct pool_watch *w);
 /* Start at now_ms. `told`: a predecessor on this board has told how things stand, so only changes
  * from here are news. Else a pool is news too that does not serve once all its probes have
  * verdicts. */
-void pool_watch_begin(struct pool_watch *w, uint64_t now_ms, bool cold, bool told);
+void pool_watch_begin(struct pool_watch *w, uint64_t now_ms, bool told);
 
 /* Look again, if the board has moved, and announce what changed. */
 void pool_watch_check(struct pool_watch *w, uint64_t now_ms);

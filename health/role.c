@@ -120,7 +120,7 @@ static void go(struct health *h)
 	atomic_fetch_add_explicit(&h->board->health->epoch, 1, memory_order_release);
 	rows_begin(h->rows);
 	prober_go(h->prober, now_ms);
-	pool_watch_begin(h->pools, now_ms, h->start->cold, told);
+	pool_watch_begin(h->pools, now_ms, told);
 	(void)event_add(h->tick, &every);
 	if (h->wake != NULL)
 		(void)event_add(h->wake, NULL);

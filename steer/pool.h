@@ -74,6 +74,16 @@ void steer_pick(const struct steering *s, const struct view *view,
 	const struct pick_request *request, const struct client *client, uint64_t now_ms,
 	uint32_t *cursor, struct rng *rng, struct pick *out);
 
+/*
+ * At a cold start: must this client wait, because the nearest of its tiers that could answer has no
+ * address with the verdict `up` yet, but one whose first check still runs? Others are not waited for.
+ * Only while !view->all_ready is there anything to ask.
+ */
+bool steer_must_wait(const struct steering *s, const struct view *view,
+	const struct pick_request *request, const struct client *client);
+/* Would no client of this pool (of the balancer) have to wait? */
+bool steer_is_settled(const struct steering *s, const struct view *view, uint16_t pool);
+
 /* Does the pool (within `region`, or CONF_NONE) own any endpoint with an address of `family`? */
 bool steer_has_family(const struct steering *s, uint16_t pool, uint16_t region, uint8_t family);
 

@@ -82,7 +82,7 @@ static void judge(struct view_state *out, uint64_t word, enum override override,
 
 /* Both addresses of endpoint `index`. False while one of its probes has no verdict. */
 static bool build_endpoint(struct view *v, const struct generation *g, const struct board *b,
-	const struct conf_pool *pool, size_t index, uint64_t now_ms)
+	size_t index, bool unknown_serves, uint64_t now_ms)
 {
 	struct view_endpoint *out = &v->endpoint[index];
 	uint32_t slot = g->endpoint_slot[index];
@@ -99,7 +99,7 @@ static bool build_endpoint(struct view *v, const struct generation *g, const str
 		if (probe != PROBE_NONE)
 			word = atomic_load_explicit(&b->health->probe[g->probes[probe].slot].word,
 				memory_order_relaxed);
-		judge(&out->family[f], word, override, weight, pool->unknown_serves, now_ms);
+		judge(&out->family[f], word, override, weight, unknown_serves, now_ms);
 		ready = ready && verdict_of_word(word) != VERDICT_UNKNOWN;
 	}
 	out->load = atomic_load_explicit(&b->health->load[slot], memory_order_relaxed);
@@ -115,8 +115,7 @@ static void read_last_good(
 		v->last_good[index][f] = atomic_load_explicit(&good[f], memory_order_relaxed);
 }
 
-void view_build(struct view *v, const struct generation *g, const struct board *b, uint64_t now_ms,
-	uint64_t ready_by_ms)
+void view_build(struct view *v, const struct generation *g, const struct board *b, uint64_t now_ms)
 {
 	v->epoch = board_epoch(b);
 	v->built_ms = now_ms;
@@ -124,18 +123,20 @@ void view_build(struct view *v, const struct generation *g, const struct board *
 	v->all_ready = true;
 	for (size_t p = 0; p < v->conf->pool_count; p++) {
 		const struct conf_pool *pool = &v->conf->pools[p];
-		bool ready = true;
+		uint64_t end_ms = first_verdicts_until(b, v->conf, pool);
+		bool waits = now_ms < end_ms, ready = true;
 
 		for (uint32_t i = 0; i < pool->endpoint_count; i++) {
-			ready &= build_endpoint(v, g, b, pool, pool->first_endpoint + i, now_ms);
+			ready &= build_endpoint(v, g, b, pool->first_endpoint + i,
+				pool->unknown_serves && !waits, now_ms);
 			if (pool->when_all_down == ALL_DOWN_LAST_GOOD)
 				read_last_good(v, g, b, pool->first_endpoint + i);
 		}
-		v->pool_ready[p] = ready || now_ms >= ready_by_ms;
+		v->pool_ready[p] = ready || !waits;
 		v->all_ready = v->all_ready && v->pool_ready[p];
+		if (!v->pool_ready[p])
+			note_expiry(v, end_ms, now_ms);
 	}
-	if (!v->all_ready)
-		note_expiry(v, ready_by_ms, now_ms);
 }
 
 /* Bit f is set when the endpoint's address of family f serves. */
@@ -206,14 +207,4 @@ bool view_stale(const struct view *v, const struct board *b, uint64_t now_ms)
 	if (now_ms >= v->expires_ms)
 		return true;
 	return now_ms > v->built_ms && v->epoch != board_epoch(b);
-}
-
-uint64_t view_ready_by(const struct conf *conf, uint64_t started_ms, bool cold)
-{
-	uint32_t longest_ms = 0;
-
-	for (size_t i = 0; i < conf->check_count; i++)
-		if (conf->checks[i].timeout_ms > longest_ms)
-			longest_ms = conf->checks[i].timeout_ms;
-	return cold ? started_ms + longest_ms : started_ms;
 }

@@ -31,11 +31,13 @@ struct view {
 	const struct conf *conf;
 	uint64_t epoch; /* board_epoch() it was built from */
 	uint64_t built_ms;
-	uint64_t expires_ms; /* build anew then: the earliest override expiry in it, or the end of
-				the wait while not all_ready; UINT64_MAX = none */
+	uint64_t expires_ms; /* build anew then: the earliest override expiry in it, or the end of a
+				pool's wait while not all_ready; UINT64_MAX = none */
 	struct view_endpoint *endpoint; /* [conf->endpoint_count] */
-	bool *pool_ready; /* [conf->pool_count]: every probe of the pool has a verdict, or the wait
-			     is over */
+	bool *pool_ready; /* [conf->pool_count]: every probe of the pool has a verdict, or its
+			     check's timeout has passed since the server began. Until then
+			     addresses without a verdict are waited for, whatever the pool's
+			     policy: see steer_must_wait() */
 	bool all_ready;
 	uint8_t (*last_good)[2]; /* [conf->endpoint_count][family], LAST_GOOD_* of board.h; of
 				    pools with last_good only */
@@ -45,10 +47,8 @@ struct view {
 struct view *view_new(const struct conf *conf);
 void view_free(struct view *v);
 
-/* Fill from the board. `ready_by_ms`: from this moment every pool counts as ready (cold start: one
- * timeout after the start). */
-void view_build(struct view *v, const struct generation *g, const struct board *b, uint64_t now_ms,
-	uint64_t ready_by_ms);
+/* Fill from the board. */
+void view_build(struct view *v, const struct generation *g, const struct board *b, uint64_t now_ms);
 
 /* Health only, after view_build(): where a pool with last_good, or a region of it, has an endpoint
  * serving, put on the board which; elsewhere what is there stays. One writer, so that all threads
@@ -59,9 +59,5 @@ int view_keep_last_good(const struct view *v, const struct generation *g, struct
 /* True when the view must be built anew: the board has moved at least 1 ms after the last build, or
  * an override has expired. A few loads. */
 bool view_stale(const struct view *v, const struct board *b, uint64_t now_ms);
-
-/* The moment from which every pool counts as ready: start plus the longest check timeout; start
- * when not cold. */
-uint64_t view_ready_by(const struct conf *conf, uint64_t started_ms, bool cold);
 
 #endif

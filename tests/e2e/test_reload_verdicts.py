@@ -203,12 +203,13 @@ def test_old_ones_serve_on_until_a_new_address_has_a_verdict(lab, gated):
     with Asking(server) as asking:
         asking.more()
         seen, relayed = set(asking.answers), http_get(lab.ip(1), 8000)[1]
-        if dns_generation(server) == 1:  # else the five seconds are over: the machine is slow
+        slow = dns_generation(server) != 1  # the five seconds are over
+        if not slow:
             assert seen == {before} and relayed == lab.ip(11)
         new.open("/a")
         reload.join(60)
         wait("the new answer", lambda: after in asking.answers)
-    assert asking.answers == {before, after}
+    assert asking.answers - ({(2, frozenset())} if slow else set()) == {before, after}
     assert http_get(lab.ip(1), 8000)[1] == lab.ip(12)
     assert address(server, "x")["verdict"] == "up"
 
@@ -237,10 +238,12 @@ def test_a_new_dns_goes_at_once_when_the_old_one_dies(lab, gated):
     server, new, first, reload = new_address(lab, gated, "50s")
     os.kill(first["dns"], signal.SIGKILL)
     wait("the new dns", lambda: dns_generation(server) == 2)
-    # its pool serves an unknown endpoint by its own policy
-    assert server.ips("www.b.test") == {lab.ip(12)}
+    assert server.query("ns1.b.test").answer
+    # this server is younger than the check's timeout: the first verdict is still waited for, now by dns itself
+    assert server.query("www.b.test").rcode() == 2
     new.open("/a")
     reload.join(60)
+    wait("the new answer", lambda: server.ips("www.b.test") == {lab.ip(12)})
 
 
 def test_another_threshold_keeps_the_streak(lab, gated):

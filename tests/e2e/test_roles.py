@@ -140,30 +140,6 @@ def test_the_log_goes_to_standard_error_in_the_chosen_format(lab):
     wait("a JSON line", lambda: [1 for l in server.log()[mark:].splitlines() if l.startswith("{") and json.loads(l)["event"] == "verdict"])
 
 
-def test_cold_start_answers_pool_names_when_verdicts_are_in(lab):
-    """Static names at once; POOL names when every endpoint has a verdict or one timeout has passed: SERVFAIL (not ready) before."""
-    for n in (11, 12, 21):
-        lab.proxy(n)
-    # .31 answers nothing: its probe ends with the timeout
-    hole = socket.create_server((lab.ip(31), 8080), backlog=0)
-    fill = [socket.socket() for _ in range(4)]
-    for f in fill:
-        f.setblocking(False)
-        f.connect_ex((lab.ip(31), 8080))
-    lab.write("zones/master.com.zone", ZONE)
-    server = lab.start(conf(lab, check="{tcp: {port: 8080}, interval: 4s, timeout: 3s, fall: 1, rise: 1}"), ready=False)
-    r = wait("static answers", lambda: server.query("static.master.com", timeout=1))
-    assert r.answer
-    first = server.query("www.master.com")
-    assert first.rcode() in (0, 2)
-    if first.rcode() == 2:
-        assert any(o.otype == 15 and o.code == 14 for o in first.options)  # Not Ready (RFC 8914)
-    wait("steered answers", lambda: server.query("www.master.com").answer, 20)
-    for f in fill:
-        f.close()
-    hole.close()
-
-
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 

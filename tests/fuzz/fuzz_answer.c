@@ -160,7 +160,7 @@ static struct world *build(void)
 	CHECK(generation_build(w->conf, 1, slots, &g, &e) == 0);
 	w->view = view_new(w->conf);
 	CHECK(w->view != NULL);
-	view_build(w->view, g, &board, 1000, 0);
+	view_build(w->view, g, &board, 1000);
 	generation_free(g, slots);
 	slots_free(slots);
 	board_destroy(&board);

@@ -38,7 +38,6 @@ struct desk {
 	struct role_start start;
 	struct hostport front;      /* where clients connect */
 	int behind[DESK_ENDPOINTS]; /* listening sockets of the endpoints, -1: refuses */
-	uint64_t ready_by_ms;
 	struct balancer *balancer;
 	struct admission *admission;
 	struct worker worker;
@@ -184,7 +183,6 @@ static inline void desk_open(struct desk *d)
 	d->balancer->generation = &d->generation;
 	d->balancer->conf = &d->conf;
 	d->balancer->board = &d->board;
-	d->balancer->ready_by_ms = d->ready_by_ms;
 	d->balancer->admission = d->admission;
 	d->balancer->done = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	assert_int_equal(steer_compile(&d->conf, &d->balancer->steering, &e), 0);

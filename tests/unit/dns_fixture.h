@@ -79,7 +79,7 @@ static inline void world_conf(struct world *w, const char *yaml)
 	assert_int_equal(generation_build(w->conf, 1, w->slots, &w->generation, &e), 0);
 	w->view = view_new(w->conf);
 	assert_non_null(w->view);
-	view_build(w->view, w->generation, &w->board, 1000, 0);
+	view_build(w->view, w->generation, &w->board, 1000);
 }
 
 /* After conf and zones. `broken` may be NULL. */

@@ -93,8 +93,7 @@ static inline void lab_init(struct lab *lab)
 		.board = &lab->board,
 		.link = pair[1],
 		.control_socket = -1,
-		.wake = eventfd(0, EFD_NONBLOCK),
-		.cold = true};
+		.wake = eventfd(0, EFD_NONBLOCK)};
 }
 
 static inline void lab_free(struct lab *lab)

@@ -394,7 +394,7 @@ static void a_view_of_the_snapshot_equals_a_view_of_the_board(void **state)
 	set_scene(&s);
 	live = view_new(s.conf);
 	read = view_new(s.conf);
-	view_build(live, s.generation, &s.board, NOW, 0);
+	view_build(live, s.generation, &s.board, NOW);
 	o = snapshot_take(&s.board, s.generation, NOW, REAL);
 	assert_int_equal(view_from_snapshot(read, o, NOW, REAL, &e), 0);
 	for (uint32_t i = 0; i < s.conf->endpoint_count; i++) {

@@ -188,7 +188,8 @@ static void nothing_is_said_before_the_first_checks_are_over(void **state)
 	struct world *w = open_world();
 
 	(void)state;
-	view_build(w->view, w->generation, &w->board, 1000, UINT64_MAX);
+	atomic_store(&w->board.supervisor->began_ms, 1000);
+	view_build(w->view, w->generation, &w->board, 1000);
 	world_expect(w, "nodata.e.test.", "A", &(struct how){.edns = 1232}, "SERVFAIL\n");
 	assert_int_equal(reply_ede(w), 14); /* Not Ready (RFC 8914, 4.15) */
 	world_expect(w, "static.e.test.", "A", &(struct how){.edns = 1232},

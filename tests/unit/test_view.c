@@ -71,7 +71,7 @@ static void set_weight(struct desk *d, uint32_t endpoint, uint16_t weight, uint6
 
 static void build(struct desk *d, uint64_t now_ms)
 {
-	view_build(d->view, &d->g, &d->b, now_ms, 0);
+	view_build(d->view, &d->g, &d->b, now_ms);
 }
 
 /* One pool, checked, of `count` endpoints with both families in one region. */
@@ -150,7 +150,8 @@ static void a_pool_without_a_check_is_up_and_never_in_doubt(void **state)
 	d.conf->pools[0].check = CONF_NONE;
 	d.conf->pools[0].unknown_serves = false;
 	open_desk(&d);
-	view_build(d.view, &d.g, &d.b, 1000, 5000);
+	atomic_store(&d.b.supervisor->began_ms, 1000);
+	build(&d, 1000);
 	assert_true(d.view->endpoint[0].family[0].serving);
 	assert_int_equal(d.view->endpoint[0].family[0].verdict, VERDICT_UP);
 	assert_int_equal(d.view->endpoint[0].family[0].doubt_until_ms, 0);
@@ -247,34 +248,28 @@ static void pools_are_ready_when_probed_or_when_the_wait_is_over(void **state)
 	set_verdict(&d, 0, 1, VERDICT_UP, 0);
 	set_verdict(&d, 1, 0, VERDICT_DOWN, 0);
 	set_verdict(&d, 2, 0, VERDICT_DOWN, 0);
-	view_build(d.view, &d.g, &d.b, 1000, 3000);
+	build(&d, 1000); /* nobody serves from this board yet */
+	assert_true(d.view->all_ready);
+	d.conf->pools[1].check = 1;
+	d.conf->checks[1].timeout_ms = 7000; /* another pool's, not waited for */
+	d.conf->check_count = 2;
+	atomic_store(&d.b.supervisor->began_ms, 1000);
+	build(&d, 1000);
 	assert_false(d.view->pool_ready[0]); /* 1's IPv6 is unknown */
 	assert_true(d.view->pool_ready[1]);
 	assert_false(d.view->all_ready);
+	assert_false(
+		d.view->endpoint[1].family[1].serving); /* though the pool serves unknown ones */
 	assert_int_equal(d.view->expires_ms, 3000);
 	assert_true(view_stale(d.view, &d.b, 3000)); /* though the board has not moved */
-	view_build(d.view, &d.g, &d.b, 3000, 3000);
+	build(&d, 3000);
 	assert_true(d.view->pool_ready[0] && d.view->all_ready);
-	view_build(d.view, &d.g, &d.b, 1000, 3000);
+	assert_true(d.view->endpoint[1].family[1].serving);
+	build(&d, 1000);
 	set_verdict(&d, 1, 1, VERDICT_DOWN, 0);
-	view_build(d.view, &d.g, &d.b, 1001, 3000);
+	build(&d, 1001);
 	assert_true(d.view->pool_ready[0] && d.view->all_ready);
 	close_desk(&d);
-}
-
-static void the_wait_is_the_longest_timeout_of_a_cold_start(void **state)
-{
-	struct conf *c = fixture_conf();
-
-	(void)state;
-	assert_int_equal(view_ready_by(c, 1000, true), 1000);
-	c->check_count = 3;
-	c->checks[0].timeout_ms = 500;
-	c->checks[1].timeout_ms = 7000;
-	c->checks[2].timeout_ms = 100;
-	assert_int_equal(view_ready_by(c, 1000, true), 8000);
-	assert_int_equal(view_ready_by(c, 1000, false), 1000);
-	fixture_free(c);
 }
 
 /* As health does it; what was kept shows in the next build. */
@@ -348,7 +343,6 @@ int main(void)
 		cmocka_unit_test(doubt_is_the_probes_own),
 		cmocka_unit_test(a_view_is_stale_when_the_board_moved_a_millisecond_ago),
 		cmocka_unit_test(pools_are_ready_when_probed_or_when_the_wait_is_over),
-		cmocka_unit_test(the_wait_is_the_longest_timeout_of_a_cold_start),
 		cmocka_unit_test(last_good_is_kept_by_pool_region_and_family),
 		cmocka_unit_test(load_is_copied),
 	};
