@@ -96,8 +96,7 @@ void connection_open(struct listener *l, int fd, const struct addr *client)
 	if (c == NULL) {
 		worker_count(w, BALANCER_RESET, 1);
 		worker_count(w, BALANCER_ENDED_RESOURCE_CONNECT, 1);
-		atomic_fetch_sub_explicit(
-			&w->balancer->admission[l->index].active, 1, memory_order_relaxed);
+		place_give(w, l->index);
 		(void)close(fd);
 		return;
 	}
@@ -146,8 +145,7 @@ void connection_end(struct connection *c, enum ended_by by)
 	connection_detach(c, SIDE_ENDPOINT, reset);
 	wheel_remove(&w->wheel, &c->timer);
 	gauge_add(&w->row->listener_active[c->listener->slot], -1);
-	atomic_fetch_sub_explicit(
-		&w->balancer->admission[c->listener->index].active, 1, memory_order_relaxed);
+	place_give(w, c->listener->index);
 	c->next_free = w->free_connections;
 	w->free_connections = c;
 	w->active--;

@@ -6,11 +6,16 @@
  *
  * One connection is accepted in a turn of the worker, since epoll knows without a system call of its
  * own whether there is another; while turn after turn finds some, twice as many in each.
+ *
+ * Without a place a connection is reset, or with `overflow: wait` held: the first one, accepted, is kept
+ * until there is a place or its queue_timeout is over; those behind it wait in the backlog. How
+ * long one has waited there, the kernel tells when its turn comes.
  */
 #ifndef BALANCER_LISTENER_H
 #define BALANCER_LISTENER_H
 
 #include "balancer/poller.h"
+#include "base/addr.h"
 #include "conf/conf.h"
 
 #include <stdbool.h>
@@ -20,6 +25,7 @@ struct worker;
 
 #define LISTENER_BATCH    32u    /* connections accepted in one turn at most */
 #define LISTENER_LAST_MAX 65536u /* accepted at most when it leaves: above any backlog */
+#define LISTENER_LATE_MAX 1024u  /* connections in one tick that have waited too long */
 #define LISTENER_PAUSE_MS 100u   /* no accept() for so long after it failed for want of resources */
 
 enum listener_state {
@@ -27,6 +33,7 @@ enum listener_state {
 	LISTENER_WAITING,
 	LISTENER_OPEN,
 	LISTENER_PAUSED, /* out of descriptors or memory, until resume_ms */
+	LISTENER_FULL,   /* `held` waits for a place, and the backlog behind it */
 	LISTENER_BROKEN, /* the socket is unusable; reported */
 	LISTENER_LEFT,   /* stopped; our descriptor is closed */
 };
@@ -40,6 +47,9 @@ struct listener {
 	int fd;
 	enum listener_state state;
 	uint64_t resume_ms;
+	int held;              /* its first connection, -1: none */
+	struct addr held_from; /* the client */
+	uint64_t held_until_ms;
 	uint32_t batch;     /* connections to accept in one turn */
 	uint64_t last_turn; /* the worker's, when there were any */
 };
@@ -48,6 +58,8 @@ struct listener {
 void listener_open(struct listener *l, struct worker *w, uint16_t index, int fd);
 /* Open a waiting one whose pool is ready, and a paused one whose pause is over. */
 void listener_tick(struct listener *l, uint64_t now_ms);
+/* Serve what waits, if there is a place now; reset what has waited too long. */
+void listener_look_for_place(struct listener *l);
 /* It waits for something a tick can bring. */
 bool listener_needs_ticks(const struct listener *l);
 /* Accept what the backlog holds (only we might be able to), then leave: watch first, descriptor

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -34,13 +35,22 @@ struct room {
 static void report_limits(const struct room *r)
 {
 	const struct conf *c = r->balancer.conf;
+	const struct limits *l = &r->limits;
+	char shared[64] = "";
 
-	for (size_t i = 0; r->limits.short_of && i < c->balancer_count; i++) {
-		balancer_event(&r->balancer, LEVEL_WARNING, c->balancers[i].name,
-			"max_connections %u cannot be met: %llu descriptors (RLIMIT_NOFILE) allow "
-			"%u; further connections will be reset",
-			c->balancers[i].max_connections, (unsigned long long)r->limits.descriptors,
-			r->limits.listener[i]);
+	for (size_t i = 0; i < c->balancer_count; i++) {
+		const struct conf_balancer *b = &c->balancers[i];
+
+		if (!l->in_pot[i])
+			continue;
+		if (l->sharers > 1)
+			(void)snprintf(
+				shared, sizeof shared, ", which %zu listeners share", l->sharers);
+		balancer_event(&r->balancer, LEVEL_WARNING, b->name,
+			"max_connections %u cannot be met: %llu descriptors (RLIMIT_NOFILE) leave "
+			"%u connections%s; further ones will %s",
+			b->max_connections, (unsigned long long)l->descriptors, l->pot, shared,
+			b->overflow == OVERFLOW_WAIT ? "wait" : "be reset");
 	}
 }
 
@@ -61,8 +71,13 @@ static int open_room(struct room *r, const struct role_start *start, struct err 
 		return err_set(e, "cannot set up the balancer: %s", strerror(errno));
 	memset(b->admission, 0, (pools + 1) * sizeof *b->admission);
 	limits_share(b->conf, limits_raise(), start->row_count, start->tcp_count, &r->limits);
-	for (size_t i = 0; i < b->conf->balancer_count; i++)
-		b->admission[i].max = r->limits.listener[i];
+	for (size_t i = 0; i < b->conf->balancer_count; i++) {
+		b->admission[i].max = b->conf->balancers[i].max_connections;
+		b->admission[i].in_pot = r->limits.in_pot[i];
+	}
+	b->pot.max = r->limits.pot;
+	b->workers = r->workers;
+	b->worker_count = start->row_count;
 	report_limits(r);
 	if (steer_compile(b->conf, &b->steering, e) < 0)
 		return -1;

@@ -171,6 +171,7 @@ static void follow_order(struct worker *w)
 	w->ordered_ms = w->now_ms;
 	if (order == ORDER_SERVE) {
 		worker_need_ticks(w);
+		places_count_elsewhere(w->balancer);
 		for (size_t i = 0; i < w->listener_count; i++)
 			listener_tick(&w->listeners[i], w->now_ms);
 		return;
@@ -190,6 +191,14 @@ static void on_wake(struct poller_watch *watch, uint32_t events)
 	if (read(w->wake_fd, &count, sizeof count) < 0)
 		return;
 	follow_order(w);
+	w->look_for_place = true;
+}
+
+static void look_for_place(struct worker *w)
+{
+	w->look_for_place = false;
+	for (size_t i = 0; i < w->listener_count; i++)
+		listener_look_for_place(&w->listeners[i]);
 }
 
 static void tick(struct worker *w)
@@ -198,6 +207,7 @@ static void tick(struct worker *w)
 	bool ticks = false;
 
 	worker_refresh(w); /* without traffic, too: `last_good` must not miss who served */
+	places_count_elsewhere(w->balancer);
 	beat(&w->row->beat_ms, w->now_ms);
 	while ((entry = wheel_expire(&w->wheel, w->now_ms)) != NULL)
 		connection_check(connection_of_timer(entry), w->now_ms);
@@ -205,6 +215,7 @@ static void tick(struct worker *w)
 		if (!listener_needs_ticks(&w->listeners[i]))
 			continue;
 		listener_tick(&w->listeners[i], w->now_ms);
+		listener_look_for_place(&w->listeners[i]);
 		ticks = true;
 	}
 	w->ticking = ticks || w->wheel.count > 0;
@@ -226,6 +237,8 @@ void worker_turn(struct worker *w, uint32_t at_most_ms)
 	w->turn++;
 	w->now_ms = clock_mono_ms();
 	poller_dispatch(&w->poller);
+	if (w->look_for_place)
+		look_for_place(w);
 	if (w->now_ms >= w->tick_ms)
 		tick(w);
 }

@@ -2,13 +2,14 @@
  * A worker: one thread, one epoll set, one row on the board, its share of every listener's sockets.
  *
  * Workers share nothing but what struct balancer holds: read-only tables, the geo table (QSBR), and
- * one atomic count per listener that makes max_connections exact over all of them.
+ * the atomic counts of places.h that make max_connections exact over all of them.
  */
 #ifndef BALANCER_WORKER_H
 #define BALANCER_WORKER_H
 
 #include "balancer/connection.h"
 #include "balancer/listener.h"
+#include "balancer/places.h"
 #include "balancer/poller.h"
 #include "base/qsbr.h"
 #include "base/rng.h"
@@ -19,9 +20,6 @@
 #include <stdatomic.h>
 
 #define WORKER_BUFFER (32u << 10) /* octets one recv() takes at most while copying */
-
-#define NOTICE_EVERY_MS 10000u /* one event per listener and kind at most so often */
-enum notice { NOTICE_LIMIT, NOTICE_ACCEPT, NOTICE_CONNECT, NOTICE_COUNT };
 
 /* What the main thread wants of the workers; only ever moves forward. */
 enum order {
@@ -39,13 +37,6 @@ enum order {
 #define ORPHAN_DRAIN_MS  1000u /* connections of an orphan may go on for this long */
 #define ORPHAN_SPREAD_MS 500u  /* in place of DRAIN_SPREAD_MS */
 
-/* The connections of one listener over all workers. */
-struct admission {
-	_Alignas(64) _Atomic uint32_t active;
-	uint32_t max; /* <= conf_balancer.max_connections; immutable once workers run */
-	_Atomic uint64_t noticed_ms[NOTICE_COUNT];
-};
-
 struct balancer {
 	const struct role_start *start;
 	const struct generation *generation;
@@ -57,6 +48,10 @@ struct balancer {
 	_Atomic uint32_t order;      /* enum order */
 	int done;                    /* eventfd: each worker adds 1 when it ends */
 	struct admission *admission; /* [conf->balancer_count] */
+	struct pot pot;
+	_Atomic uint32_t waiting; /* workers that wait for a place */
+	struct worker *workers;   /* [worker_count] */
+	uint32_t worker_count;
 };
 
 struct worker {
@@ -77,7 +72,9 @@ struct worker {
 	char *buffer; /* WORKER_BUFFER octets, for one copy at a time */
 	struct wheel wheel;
 	struct connection *free_connections;
-	uint32_t active; /* connections */
+	uint32_t active;              /* connections */
+	_Atomic bool waits_for_place; /* set here, taken back by who wakes it */
+	bool look_for_place;          /* one was given back in this turn, or we were woken */
 	struct listener *listeners;
 	size_t listener_count;
 	enum order order;

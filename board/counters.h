@@ -87,7 +87,11 @@
 	X(ENDED_RESOURCE_CONNECT, "ended_resource_connect",                                        \
 		"RC: no descriptor, port or memory for the endpoint's side")                       \
 	X(ENDED_RESOURCE_DATA, "ended_resource_data",                                              \
-		"RD: no memory for data that the receiver did not take")
+		"RD: no memory for data that the receiver did not take")                           \
+	X(QUEUED, "queued",                                                                        \
+		"connections accepted that waited for a place under a limit (`overflow: wait`)")   \
+	X(REFUSED_QUEUE, "refused_queue",                                                          \
+		"connections reset because no place was free within `queue_timeout`")
 
 #define CONTROL_COUNTERS(X)                                                                        \
 	X(CONNECTIONS, "connections", "command connections accepted")                              \

@@ -143,6 +143,8 @@ struct conf_endpoint {
 	struct conf_position position;
 };
 
+enum overflow { OVERFLOW_RESET, OVERFLOW_WAIT };
+
 struct conf_balancer {
 	const char *name;
 	struct hostport listen;
@@ -152,6 +154,8 @@ struct conf_balancer {
 	uint32_t idle_timeout_ms;    /* neither side sent anything */
 	uint32_t drain_timeout_ms;   /* how long connections of an old generation may go on */
 	uint32_t max_connections;    /* of this listener, over all workers */
+	enum overflow overflow;      /* what becomes of further ones */
+	uint32_t queue_timeout_ms;   /* OVERFLOW_WAIT: for so long */
 	struct conf_position position;
 };
 

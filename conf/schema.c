@@ -58,6 +58,12 @@ static const struct schema_word cookie_policies[] = {
 	{0},
 };
 
+static const struct schema_word overflow_words[] = {
+	{"reset", OVERFLOW_RESET, "is reset: the client tries its next address"},
+	{"wait", OVERFLOW_WAIT, "waits in the backlog until a place is free"},
+	{0},
+};
+
 static const struct schema_word log_formats[] = {
 	{"text", LOG_TEXT, "for people"}, {"json", LOG_JSON, "one object a line"}, {0}};
 
@@ -79,6 +85,15 @@ static bool tier_applies(const struct conf *c, const void *level)
 		if (pool->steps[i] == STEER_FAILOVER)
 			return true;
 	return false;
+}
+
+/* Without a queue nobody waits in it. */
+static bool overflow_waits(const struct conf *c, const void *level)
+{
+	const struct conf_balancer *balancer = level;
+
+	(void)c;
+	return balancer->overflow == OVERFLOW_WAIT;
 }
 
 const struct schema_key schema_keys[] = {
@@ -274,7 +289,16 @@ const struct schema_key schema_keys[] = {
 		.help = "How long connections go on after a reload has replaced their listener."},
 	{"balancer.*.max_connections", VALUE(conf_balancer, max_connections), .type = TYPE_NUMBER,
 		.fallback = "10000", .min = 1, .max = 1000000,
-		.help = "Connections of this listener at one time, over all workers."},
+		.help = "Connections of this listener at one time, over all workers; those that "
+			"a reload left to an older generation count, too."},
+	{"balancer.*.overflow", VALUE(conf_balancer, overflow), .type = TYPE_WORD,
+		.words = overflow_words, .fallback = "reset",
+		.help = "What becomes of a connection above `max_connections`, or above what "
+			"descriptors allow."},
+	{"balancer.*.queue_timeout", VALUE(conf_balancer, queue_timeout_ms), .type = TYPE_DURATION,
+		.unit_ms = 1, .fallback = "10s", .min = 100, .max = 600000,
+		.applies = overflow_waits,
+		.help = "With `overflow: wait`: how long a connection may wait for its place."},
 	{"balancer.*.proxy_protocol", .unbuilt = true,
 		.help = "Tell endpoints the client's address."},
 

@@ -1,5 +1,5 @@
 """The TCP balancer."""
-import hashlib, os, pathlib, socket, struct, threading, time
+import hashlib, os, pathlib, re, socket, struct, threading, time
 import pytest
 from lab import TcpLoad, conf, four_proxies, http_get, recv_all, recv_until, serve, wait, ZONE
 
@@ -46,8 +46,9 @@ def start(lab, behave=None, **how):
     echo = Echo(lab.ip(11), behave=behave)
     lab.write("zones/master.com.zone", ZONE.replace("london 30  POOL  web region=london\n", ""))
     pools = f"\n  web: {{check: home, endpoints: {{one: {{address: {lab.ip(11)}}}}}}}"
+    wrapper = how.pop("wrapper", ())
     server = lab.start(conf(lab, pools=pools, balancer=False, extra=how.pop("balancer", f"""
-balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 8080}}]"""), **how))
+balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 8080}}]"""), **how), wrapper=wrapper)
     return server.wait_verdicts(), echo
 
 
@@ -238,3 +239,82 @@ def test_connections_spread_over_all_workers_whatever_cpu_they_arrive_on(lab, wo
     assert min(counts) >= 2 * 10, counts  # 40 expected: fewer than 10 once in 10^7 runs
     for c in held:
         c.close()
+
+
+def is_served(c):
+    """Does an endpoint answer? False when the connection is reset."""
+    try:
+        c.sendall(b"x")
+        return c.recv(1) == b"x"
+    except ConnectionError:
+        return False
+
+
+def served(lab, port=FRONT):
+    """A connection that an endpoint has answered; None when it was reset, which may be while it is made."""
+    try:
+        c = socket.create_connection((lab.ip(1), port), timeout=60)
+    except ConnectionError:
+        return None
+    if is_served(c):
+        return c
+    c.close()
+    return None
+
+
+def test_a_small_limit_is_met_beside_one_that_descriptors_do_not_allow(lab):
+    balancer = f"""
+balancer:
+  - {{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 8080}}
+  - {{name: other, listen: "{lab.ip(1)}:{FRONT + 1}", pool: web, port: 8080}}
+  - {{name: small, listen: "{lab.ip(1)}:{FRONT + 2}", pool: web, port: 8080, max_connections: 4}}"""
+    server, _ = start(lab, balancer=balancer, workers=1, wrapper=("sh", "-c", 'ulimit -n 400; exec "$@"', "sh"))
+
+    def cannot_be_met():
+        said = {e["object"]: e["text"] for e in server.events(event="notice") if " cannot be met" in e["text"]}
+        return said if len(said) == 2 else None
+    said = wait("a notice of each", cannot_be_met)
+    assert set(said) == {"front", "other"}
+    pot = int(re.search(r"400 descriptors \(RLIMIT_NOFILE\) leave (\d+) connections, which 2 listeners share", said["front"])[1])
+    held = []
+    while c := served(lab):  # one listener may have all that the others leave
+        held.append(c)
+        assert len(held) <= pot
+    assert len(held) == pot > 60
+    held += [served(lab, FRONT + 2) for _ in range(4)]
+    assert all(held) and served(lab, FRONT + 2) is None
+    for c in held:
+        c.close()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_connections_wait_for_a_place_over_all_workers(lab, workers):
+    balancer = f"""
+balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 8080, max_connections: 2, overflow: wait, queue_timeout: 10m}}]"""
+    server, _ = start(lab, balancer=balancer, workers=workers)
+    answered = []
+
+    def client():
+        with front(lab, timeout=60) as c:
+            answered.append(is_served(c))
+    clients = [threading.Thread(target=client) for _ in range(60)]
+    for t in clients:
+        t.start()
+    for t in clients:
+        t.join()
+    assert answered == [True] * 60
+    counters = server.status()["counters"]["balancer"]
+    assert counters["queued"] > 0 and counters["refused_limit"] == counters["refused_queue"] == 0
+
+
+def test_connections_of_before_a_reload_count(lab):
+    balancer = f"""
+balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 8080, max_connections: 3}}]"""
+    server, _ = start(lab, balancer=balancer)
+    held = [served(lab) for _ in range(3)]
+    assert all(held)
+    server.reload()
+    assert served(lab) is None
+    assert all(is_served(c) for c in held)
+    held.pop().close()
+    wait("a place", lambda: served(lab))

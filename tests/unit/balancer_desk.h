@@ -184,6 +184,8 @@ static inline void desk_open(struct desk *d)
 	d->balancer->conf = &d->conf;
 	d->balancer->board = &d->board;
 	d->balancer->admission = d->admission;
+	d->balancer->workers = &d->worker;
+	d->balancer->worker_count = 1;
 	d->balancer->done = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	assert_int_equal(steer_compile(&d->conf, &d->balancer->steering, &e), 0);
 	assert_int_equal(geo_build(&d->conf, NULL, 0, &table, NULL, &e), 0);

@@ -144,6 +144,8 @@ static void assert_same(const struct conf *a, const struct conf *b)
 		assert_int_equal(r->idle_timeout_ms, s->idle_timeout_ms);
 		assert_int_equal(r->drain_timeout_ms, s->drain_timeout_ms);
 		assert_int_equal(r->max_connections, s->max_connections);
+		assert_int_equal(r->overflow, s->overflow);
+		assert_int_equal(r->queue_timeout_ms, s->queue_timeout_ms);
 	}
 	assert_string_equal(a->control.socket, b->control.socket);
 	assert_int_equal(a->workers, b->workers);
@@ -195,7 +197,8 @@ static void printed_configurations_load_to_the_same(void **state)
 		"    endpoints: {a: {address: [2001:db8::1, 192.0.2.1], weight: 0}, "
 		"b: {address: 192.0.2.2}}}\n"
 		"balancer:\n  - {name: a, listen: \"[::1]:443\", pool: q, port: 8443}\n"
-		"  - {name: b, listen: \"0.0.0.0:80\", pool: p, port: 80, drain_timeout: 0}\n",
+		"  - {name: b, listen: \"0.0.0.0:80\", pool: p, port: 80, drain_timeout: 0, "
+		"overflow: wait, queue_timeout: 2s}\n",
 		CONF_HEAD "log: {format: json, level: debug}\nstate: s/\nuser: w\nworkers: 7\n"
 			  "control: {socket: ./c}\n",
 		CONF_HEAD
@@ -254,6 +257,7 @@ static void defaults_are_printed(void **state)
 				       "    idle_timeout: 5m\n"
 				       "    drain_timeout: 1h\n"
 				       "    max_connections: 10000\n"
+				       "    overflow: reset\n"
 				       "dns:\n"
 				       "  tcp:\n"
 				       "    max_connections: 1024\n"

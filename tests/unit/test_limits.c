@@ -4,52 +4,77 @@
 
 #include <sys/resource.h>
 
-static struct conf_balancer listeners[2];
-static const struct conf conf = {.balancers = listeners, .balancer_count = 2};
+#define MANY 8u
+
+static struct conf_balancer listeners[MANY];
+
+static struct limits share(const uint32_t *max, size_t count, uint64_t descriptors)
+{
+	const struct conf conf = {.balancers = listeners, .balancer_count = count};
+	struct limits limits;
+
+	for (size_t i = 0; i < count; i++)
+		listeners[i].max_connections = max[i];
+	limits_share(&conf, descriptors, 2, count * 2, &limits);
+	return limits;
+}
+
+/* Descriptors that are in use when every limit is reached. */
+static uint64_t used(const struct limits *limits, size_t count)
+{
+	uint64_t connections = limits->pot;
+
+	for (size_t i = 0; i < count; i++)
+		connections += limits->in_pot[i] ? 0 : listeners[i].max_connections;
+	return LIMITS_PER_CONNECTION * connections + 2 * count * 2 + LIMITS_PROCESS +
+	       2 * (LIMITS_PER_WORKER + (uint64_t)limits->pipes * LIMITS_PER_PIPE);
+}
 
 static void what_is_configured_is_granted_when_it_fits(void **state)
 {
-	struct limits limits;
+	const uint32_t max[] = {10000, 2000};
+	struct limits limits = share(max, 2, 1048576);
 
 	(void)state;
-	listeners[0].max_connections = 10000;
-	listeners[1].max_connections = 2000;
-	limits_share(&conf, 1048576, 2, 4, &limits);
-	assert_false(limits.short_of);
-	assert_int_equal(limits.listener[0], 10000);
-	assert_int_equal(limits.listener[1], 2000);
+	assert_false(limits.in_pot[0] || limits.in_pot[1]);
+	assert_int_equal(limits.sharers, 0);
 	assert_int_equal(limits.pipes, LIMITS_PIPES_MAX);
 }
 
-static void what_does_not_fit_is_shared_in_proportion(void **state)
+static void small_ones_are_met_whatever_the_large_ones_want(void **state)
 {
-	struct limits limits;
-	uint64_t used;
+	const uint32_t max[] = {90000, 4, 3000, 1000000};
+	struct limits limits = share(max, 4, 20000);
 
 	(void)state;
-	listeners[0].max_connections = 90000;
-	listeners[1].max_connections = 10000;
-	limits_share(&conf, 20000, 2, 4, &limits);
-	assert_true(limits.short_of);
-	/* Nine to one, up to rounding. */
-	assert_true(limits.listener[0] / 9 - limits.listener[1] <= 1);
-	used = LIMITS_PER_CONNECTION * (uint64_t)(limits.listener[0] + limits.listener[1]);
-	used += 2 * (uint64_t)limits.pipes * LIMITS_PER_PIPE + LIMITS_PROCESS;
-	assert_true(used <= 20000);
-	assert_true(used > 19000); /* nothing is wasted */
+	assert_true(limits.in_pot[0] && limits.in_pot[3]);
+	assert_false(limits.in_pot[1] || limits.in_pot[2]);
+	assert_int_equal(limits.sharers, 2);
+	assert_true(limits.pot > 5000);
+	assert_true(used(&limits, 4) <= 20000);
+	assert_true(used(&limits, 4) > 19990); /* nothing is wasted */
+	assert_int_equal(limits.pipes, LIMITS_PIPES_MIN);
 }
 
-static void every_listener_gets_at_least_one_connection(void **state)
+static void one_of_many_may_have_what_the_others_leave(void **state)
 {
-	struct limits limits;
+	const uint32_t max[MANY] = {10000, 10000, 10000, 10000, 10000, 10000, 10000, 10000};
+	struct limits limits = share(max, MANY, 20000);
 
 	(void)state;
-	listeners[0].max_connections = 1000000;
-	listeners[1].max_connections = 1;
-	limits_share(&conf, 64, 64, 128, &limits);
-	assert_true(limits.short_of);
-	assert_int_equal(limits.listener[0], 1);
-	assert_int_equal(limits.listener[1], 1);
+	assert_int_equal(limits.sharers, MANY);
+	assert_true(limits.pot > 9500); /* not an eighth of it */
+	assert_true(used(&limits, MANY) <= 20000);
+}
+
+static void there_is_always_room_for_one(void **state)
+{
+	const uint32_t max[] = {1000000, 1};
+	struct limits limits = share(max, 2, 64);
+
+	(void)state;
+	assert_true(limits.in_pot[0]);
+	assert_int_equal(limits.pot, 1);
 	assert_int_equal(limits.pipes, LIMITS_PIPES_MIN);
 }
 
@@ -70,8 +95,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_configured_is_granted_when_it_fits),
-		cmocka_unit_test(what_does_not_fit_is_shared_in_proportion),
-		cmocka_unit_test(every_listener_gets_at_least_one_connection),
+		cmocka_unit_test(small_ones_are_met_whatever_the_large_ones_want),
+		cmocka_unit_test(one_of_many_may_have_what_the_others_leave),
+		cmocka_unit_test(there_is_always_room_for_one),
 		cmocka_unit_test(the_soft_limit_is_raised_to_the_hard_one),
 	};
 

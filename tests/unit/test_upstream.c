@@ -297,6 +297,113 @@ static void connections_over_the_limit_are_reset_until_one_ends(void **state)
 	desk_close(d);
 }
 
+static void connections_over_the_limit_wait_for_a_place_in_order(void **state)
+{
+	struct desk *d = desk_new();
+	int client[4], endpoint[4];
+
+	(void)state;
+	d->listener.max_connections = 1;
+	d->listener.overflow = OVERFLOW_WAIT;
+	d->listener.queue_timeout_ms = 600000;
+	desk_open(d);
+	for (unsigned i = 0; i < 4; i++)
+		client[i] = desk_client(d);
+	for (unsigned i = 0; i < 4; i++) {
+		char name[2] = {(char)('a' + i), 0};
+
+		desk_send(client[i], name);
+		endpoint[i] = desk_accept(d, 0);
+		desk_expect(d, endpoint[i], name); /* it is the one whose turn it was */
+		assert_int_equal(d->worker.active, 1);
+		(void)close(client[i]);
+		(void)close(endpoint[i]);
+	}
+	DESK_UNTIL(d, d->worker.active == 0);
+	assert_int_equal(desk_counter(d, BALANCER_ACCEPTED), 4);
+	assert_int_equal(desk_counter(d, BALANCER_COMPLETED), 4);
+	assert_int_equal(desk_counter(d, BALANCER_QUEUED), 3);
+	assert_int_equal(desk_counter(d, BALANCER_REFUSED_LIMIT), 0);
+	assert_int_equal(atomic_load(&d->admission->active), 0);
+	desk_close(d);
+}
+
+/* What waited too long is reset, also what was never accepted before; who has a place keeps it. */
+static void nobody_waits_longer_than_queue_timeout(void **state)
+{
+	struct desk *d = desk_new();
+	int first, endpoint, late[3];
+
+	(void)state;
+	d->listener.max_connections = 1;
+	d->listener.overflow = OVERFLOW_WAIT;
+	d->listener.queue_timeout_ms = 300;
+	desk_open(d);
+	first = desk_client(d);
+	endpoint = desk_accept(d, 0);
+	for (unsigned i = 0; i < 3; i++)
+		late[i] = desk_client(d);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(desk_end(d, late[i]), ECONNRESET);
+		(void)close(late[i]);
+	}
+	assert_int_equal(desk_counter(d, BALANCER_REFUSED_QUEUE), 3);
+	talk(d, first, endpoint);
+	end(d, first, endpoint);
+	first = desk_client(d);
+	endpoint = desk_accept(d, 0);
+	talk(d, first, endpoint);
+	end(d, first, endpoint);
+	desk_close(d);
+}
+
+/* An older generation's row, which is still read when that process drains. */
+static void connections_of_older_generations_count(void **state)
+{
+	struct desk *d = desk_new();
+	struct board_balancer_row *old;
+	int late, endpoint;
+
+	(void)state;
+	d->listener.max_connections = 2;
+	d->listener.overflow = OVERFLOW_WAIT;
+	d->listener.queue_timeout_ms = 600000;
+	old = &d->board.balancer->row[0];
+	atomic_store(&old->beat_ms, 1);
+	atomic_store(&old->listener_active[DESK_SLOT], 2);
+	desk_open(d);
+	late = desk_client(d);
+	DESK_UNTIL(d, desk_counter(d, BALANCER_QUEUED) == 1);
+	assert_int_equal(d->worker.active, 0);
+	atomic_store(&old->listener_active[DESK_SLOT], 1);
+	endpoint = desk_accept(d, 0); /* no connection of ours has ended: a tick has seen it */
+	talk(d, late, endpoint);
+	end(d, late, endpoint);
+	desk_close(d);
+}
+
+static void the_pot_is_for_all_who_share_it(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint, late;
+
+	(void)state;
+	desk_open(d);
+	d->admission->in_pot = true;
+	d->balancer->pot.max = 1;
+	client = desk_client(d);
+	endpoint = desk_accept(d, 0);
+	assert_int_equal(atomic_load(&d->balancer->pot.active), 1);
+	late = desk_client(d);
+	assert_int_equal(desk_end(d, late), ECONNRESET);
+	(void)close(late);
+	assert_int_equal(desk_counter(d, BALANCER_REFUSED_LIMIT), 1);
+	assert_int_equal(atomic_load(&d->admission->active), 1);
+	end(d, client, endpoint);
+	assert_int_equal(atomic_load(&d->balancer->pot.active), 0);
+	desk_close(d);
+}
+
 static void without_descriptors_the_backlog_waits_and_existing_connections_go_on(void **state)
 {
 	struct desk *d = desk_new();
@@ -367,6 +474,10 @@ int main(void)
 		cmocka_unit_test(serve_all_when_all_down_connects),
 		cmocka_unit_test(the_backlog_waits_for_the_first_endpoint_that_is_up),
 		cmocka_unit_test(connections_over_the_limit_are_reset_until_one_ends),
+		cmocka_unit_test(connections_over_the_limit_wait_for_a_place_in_order),
+		cmocka_unit_test(nobody_waits_longer_than_queue_timeout),
+		cmocka_unit_test(connections_of_older_generations_count),
+		cmocka_unit_test(the_pot_is_for_all_who_share_it),
 		cmocka_unit_test(
 			without_descriptors_the_backlog_waits_and_existing_connections_go_on),
 		cmocka_unit_test(without_descriptors_for_the_endpoint_no_endpoint_is_blamed),
