@@ -156,7 +156,7 @@ static int load_folder(struct world *w, const char *path, const struct zone_pool
 
 	if (open_folder(w, path) < 0)
 		return -1;
-	zone_files_init(&w->files, &w->folder, -1, pools, &w->stop);
+	zone_files_init(&w->files, &w->folder, -1, pools, 0, &w->stop);
 	rc = zone_files_scan(&w->files, true, clock_mono_ms(), clock_real_ms(), &again_ms, &e);
 	if (rc < 0 || zone_files_dataset(&w->files, &w->data, &e) < 0)
 		return say(&e);

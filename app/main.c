@@ -53,7 +53,8 @@ static const struct verb verbs[] = {
 		"  --dnssec             set the DO bit\n"
 		"  --json               the reply as JSON\n"},
 	{"status", NULL, "[--json] [--quiet]", "trouble, pools, endpoints, verdicts, load", NULL},
-	{"zones", NULL, "[--json] [--quiet]", "zones: serial, records, last error", NULL},
+	{"zones", NULL, "[--json] [--quiet] | forget ZONE", "zones: serial, records, last error",
+		NULL},
 	{"watch", NULL, "[--json] [--since SEQ]", "events as they happen", NULL},
 	{"drain", NULL, "ENDPOINT [--for DURATION]", "no new clients for this endpoint", NULL},
 	{"force-up", NULL, "ENDPOINT [--for DURATION]", "treat it as up, whatever the checks say",

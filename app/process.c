@@ -183,6 +183,17 @@ void process_start(struct supervisor *s, struct crew *c, enum role r)
 
 /* ---- talking ---- */
 
+/* What a role of a new generation lacks, though it serves: for who asked for the reload. */
+static void report_warnings(struct report *r, const char *lines)
+{
+	while (*lines != '\0') {
+		int length = (int)strcspn(lines, "\n");
+
+		report_add(r, SEVERITY_WARNING, NULL, 0, 0, "%.*s", length, lines);
+		lines += length + (lines[length] == '\n');
+	}
+}
+
 static void handle_message(
 	struct supervisor *s, struct crew *c, struct process *p, const struct link_message *m)
 {
@@ -191,6 +202,8 @@ static void handle_message(
 		if (p->state == ROLE_LOADING) {
 			p->state = ROLE_READY;
 			p->deadline_ms = p->told_to_end ? p->deadline_ms : 0;
+			if (c == s->next)
+				report_warnings(&s->report, m->text);
 		}
 		break;
 	case LINK_FAILED:

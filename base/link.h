@@ -1,7 +1,7 @@
 /*
  * The supervisor's link to a role: one SOCK_SEQPACKET pair, one message a packet.
  *
- *   role → supervisor   READY, FAILED text, STOPPED; from dns also RELEASED, from control RELOAD
+ *   role → supervisor   READY text, FAILED text, STOPPED; from dns also RELEASED, from control RELOAD
  *   supervisor → role   GO, STOP; to control also RELOADED value text
  *
  * End of file at the role's side means that the supervisor is gone: stop in order within 2 s.
@@ -14,7 +14,7 @@
 #define LINK_TEXT_MAX 32768 /* octets with the NUL; fits the default send buffer six times */
 
 enum link_type {
-	LINK_READY = 1, /* loaded; waits for GO */
+	LINK_READY = 1, /* loaded; waits for GO; text has warnings, one a line */
 	LINK_FAILED,    /* cannot serve; text says why */
 	LINK_GO,        /* start to serve */
 	LINK_STOP,      /* drain, then STOPPED */

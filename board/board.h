@@ -175,6 +175,9 @@ struct board_control {
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t beat_ms;
 	struct board_override override[BOARD_ENDPOINTS_MAX];
+	/* By the zone's row: its `gone_ms` when an operator wants it dropped now. Of another
+	 * disappearance, or another zone, it means nothing. */
+	_Atomic uint64_t forget[BOARD_ZONES_MAX];
 	_Atomic uint64_t copied[ROLE_COUNT]; /* per ring: position after the last one copied */
 	_Atomic uint64_t copying; /* role + 1 in bits 60-63, position in the others; 0 = none */
 	_Atomic uint64_t logged;  /* sequence number after the last one in the log; 0 = none */
@@ -201,12 +204,16 @@ struct board_zone {
 	uint64_t loaded_real_ms; /* when what is served was loaded from its file; 0 = nothing is */
 	uint64_t good_real_ms;   /* modification time of the last good copy; 0 = there is none */
 	uint64_t failed_real_ms; /* when the last error happened; 0 = none since the last success */
+	uint64_t gone_ms;        /* ZONE_MISSING: when its file was first missed */
+	uint64_t remove_ms;      /* and when it is dropped, unless the file comes back */
 	char name[256];          /* without the last dot; "." for the root; "" = free */
 	char file[128];
 	char error[256]; /* file:line:col: error: … of the last failure, "" = none */
 };
 #define ZONE_SERVED 1u /* answers come from it */
-#define ZONE_STALE  2u /* its file is broken or could not be read: the last good version serves */
+#define ZONE_STALE                                                                                 \
+	2u /* its file is broken, missing or could not be read: the last good version serves */
+#define ZONE_MISSING 4u /* its file is gone */
 
 struct board_database {
 	_Atomic uint32_t sequence;

@@ -205,8 +205,8 @@ struct conf_dns {
 struct conf_zones {
 	const char *path; /* folder */
 	struct conf_position position;
-	uint32_t
-		rescan_ms; /* every file is looked at that often, whether a change was told or not */
+	uint32_t rescan_ms;       /* every file is looked at that often, told of a change or not */
+	uint32_t remove_after_ms; /* a zone whose file is gone serves on for that long */
 };
 
 enum log_format { LOG_TEXT, LOG_JSON };

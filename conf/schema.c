@@ -122,6 +122,10 @@ const struct schema_key schema_keys[] = {
 			"databases: some changes are told by nobody, those of a file outside "
 			"the folder that a symbolic link leads to, and all on network file "
 			"systems. Only changed files are read."},
+	{"zones.remove_after", VALUE(conf, zones.remove_after_ms), .type = TYPE_DURATION,
+		.unit_ms = 1, .fallback = "1m", .min = 0, .max = WEEK_MS,
+		.help = "A zone whose file is gone serves on for this long, with a warning, in "
+			"case that was a mistake. `waymark zones forget ZONE` ends it at once."},
 
 	{"geo", .shape = SHAPE_MAP, .help = "Where clients are."},
 	{"geo.databases", .shape = SHAPE_LIST, .type = TYPE_PATH,

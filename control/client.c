@@ -171,6 +171,20 @@ static int take_option(struct options *o, int argc, char **argv, int *i)
 	return CLIENT_OK;
 }
 
+/* "zones forget": the first words of such a command are one by themselves. */
+static bool take_second_word(struct options *o, const char *word)
+{
+	char two[64];
+	enum command command;
+
+	(void)snprintf(two, sizeof two, "%s %s", command_infos[o->command].name, word);
+	command = command_find(two);
+	if (command == COMMAND_COUNT)
+		return false;
+	o->command = command;
+	return json_object_set_new(o->request, "command", json_string(two)) == 0;
+}
+
 static int take_arguments(struct options *o, int argc, char **argv)
 {
 	const struct argument_info *missing;
@@ -195,6 +209,8 @@ static int take_arguments(struct options *o, int argc, char **argv)
 				return rc;
 		} else {
 			a = next_positional(o);
+			if (a == NULL && take_second_word(o, argv[i]))
+				continue;
 			if (a == NULL)
 				return usage_error(o->command, "one argument too many", argv[i]);
 			if (!set_argument(o->request, a, argv[i]))
@@ -294,6 +310,12 @@ static void print_reply(const struct options *o, const json_t *reply)
 	switch (o->command) {
 	case COMMAND_STATUS: print_status(body, &out); break;
 	case COMMAND_ZONES: print_zones(body, &out); break;
+	case COMMAND_FORGET:
+		if (json_is_true(json_object_get(reply, "forgotten")))
+			text_printf(&out, "%s: forgotten\n",
+				json_string_value(json_object_get(reply, "zone")));
+		print_warnings(o->command, reply);
+		break;
 	case COMMAND_RELOAD:
 		print_lines(stderr, json_object_get(reply, "messages"));
 		text_printf(&out, "generation %" JSON_INTEGER_FORMAT " serves\n",

@@ -9,9 +9,9 @@
 enum client_exit { CLIENT_OK, CLIENT_REFUSED, CLIENT_USAGE, CLIENT_NO_SERVER };
 
 /*
- * `verb` is one of status, drain, force-up, force-down, weight, restore, zones, reload, watch,
- * snapshot; argv[0..argc) is what follows it. Prints to standard output and error; returns the exit
- * code (enum client_exit).
+ * `verb` is one of status, drain, force-up, force-down, weight, restore, zones (also `zones
+ * forget`), reload, watch, snapshot; argv[0..argc) is what follows it. Prints to standard output and
+ * error; returns the exit code (enum client_exit).
  */
 int control_client_main(const char *verb, int argc, char **argv);
 

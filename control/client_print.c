@@ -218,20 +218,28 @@ void print_status(const json_t *status, struct text *out)
 
 /* ---- zones ---- */
 
-static const char *zone_state(const json_t *zone)
+#define ZONE_STATE_MAX (AGE_TEXT_MAX + 32)
+
+/* What answers come from, and what they lack. Returns `out`. */
+static const char *zone_state(const json_t *zone, uint64_t now_ms, char out[ZONE_STATE_MAX])
 {
-	bool unsigned_only = get_number(zone, "dnssec_left_out") > 0;
+	const char *tail = get_number(zone, "dnssec_left_out") > 0 ? ", unsigned" : "";
+	char end[AGE_TEXT_MAX + 8];
 
 	if (!json_is_true(json_object_get(zone, "served")))
-		return "not served";
-	if (json_is_true(json_object_get(zone, "stale")))
-		return unsigned_only ? "stale, unsigned" : "stale";
-	return unsigned_only ? "served, unsigned" : "served";
+		(void)snprintf(out, ZONE_STATE_MAX, "not served");
+	else if (get_number(zone, "missing_since_ms") != 0)
+		(void)snprintf(out, ZONE_STATE_MAX, "missing%s%s",
+			left(zone, "removed_at_ms", now_ms, end), tail);
+	else
+		(void)snprintf(out, ZONE_STATE_MAX, "%s%s",
+			json_is_true(json_object_get(zone, "stale")) ? "stale" : "served", tail);
+	return out;
 }
 
 static void add_zone(struct table *t, const json_t *zone, uint64_t now_ms)
 {
-	char loaded[AGE_TEXT_MAX], good[AGE_TEXT_MAX];
+	char loaded[AGE_TEXT_MAX], good[AGE_TEXT_MAX], state[ZONE_STATE_MAX];
 	bool served = json_is_true(json_object_get(zone, "served"));
 
 	table_add(t, "%s", get_text(zone, "zone"));
@@ -242,7 +250,7 @@ static void add_zone(struct table *t, const json_t *zone, uint64_t now_ms)
 		table_add(t, "%s", "");
 		table_add(t, "%s", "");
 	}
-	table_add(t, "%s", zone_state(zone));
+	table_add(t, "%s", zone_state(zone, now_ms, state));
 	table_add(t, "%s", age(zone, "loaded_ms", now_ms, loaded));
 	table_add(t, "%s", age(zone, "good_copy_ms", now_ms, good));
 	table_add(t, "%s", get_text(zone, "file"));

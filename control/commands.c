@@ -30,8 +30,8 @@ static void reply_status(struct session *session, const struct request *request,
 
 static void reply_zones(struct session *session)
 {
-	reply_with(
-		session, "zones", report_zones(session->server->control->board, clock_real_ms()));
+	reply_with(session, "zones",
+		report_zones(session->server->control->board, clock_mono_ms(), clock_real_ms()));
 }
 
 void command_run(struct session *session, const struct request *request)
@@ -45,6 +45,7 @@ void command_run(struct session *session, const struct request *request)
 	case COMMAND_WEIGHT:
 	case COMMAND_RESTORE: orders_run(session, request); break;
 	case COMMAND_ZONES: reply_zones(session); break;
+	case COMMAND_FORGET: forget_run(session, request); break;
 	case COMMAND_RELOAD: reload_run(session); break;
 	case COMMAND_WATCH: watch_run(session, request); break;
 	case COMMAND_COUNT: break;

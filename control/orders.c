@@ -32,6 +32,7 @@ static enum override override_of(enum command command)
 	case COMMAND_WEIGHT:
 	case COMMAND_RESTORE:
 	case COMMAND_ZONES:
+	case COMMAND_FORGET:
 	case COMMAND_RELOAD:
 	case COMMAND_WATCH:
 	case COMMAND_SNAPSHOT:

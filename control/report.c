@@ -68,7 +68,13 @@ static json_t *text_or_null(const char *s, size_t size)
 	return s[0] != '\0' ? json_escaped(s, size) : json_null();
 }
 
-static json_t *zone_json(const struct board_zone *z)
+/* A monotonic time as unix milliseconds; 0 ("never") as null. */
+static json_t *moment_of(uint64_t mono_ms, uint64_t now_ms, uint64_t real_ms)
+{
+	return moment(mono_ms != 0 ? real_ms + mono_ms - now_ms : 0);
+}
+
+static json_t *zone_json(const struct board_zone *z, uint64_t now_ms, uint64_t real_ms)
 {
 	bool served = (z->flags & ZONE_SERVED) != 0;
 	json_t *o = json_object();
@@ -78,6 +84,8 @@ static json_t *zone_json(const struct board_zone *z)
 	bad |= json_object_set_new(o, "file", text_or_null(z->file, sizeof z->file));
 	bad |= json_object_set_new(o, "served", json_boolean(served));
 	bad |= json_object_set_new(o, "stale", json_boolean((z->flags & ZONE_STALE) != 0));
+	bad |= json_object_set_new(o, "missing_since_ms", moment_of(z->gone_ms, now_ms, real_ms));
+	bad |= json_object_set_new(o, "removed_at_ms", moment_of(z->remove_ms, now_ms, real_ms));
 	bad |= json_object_set_new(o, "serial", served ? json_integer(z->serial) : json_null());
 	bad |= json_object_set_new(o, "records", served ? json_integer(z->records) : json_null());
 	bad |= json_object_set_new(o, "dnssec_left_out", json_integer(z->left_out));
@@ -109,23 +117,24 @@ static json_t *database_json(const struct board_database *d)
 	return NULL;
 }
 
-static uint32_t zone_rows(const struct board *b)
+uint32_t report_zone_rows(const struct board *b)
 {
 	uint32_t count = atomic_load_explicit(&b->dns->zone_count, memory_order_acquire);
 
 	return count < BOARD_ZONES_MAX ? count : BOARD_ZONES_MAX;
 }
 
-static int add_zones(const struct board *b, json_t *zones)
+static int add_zones(const struct board *b, json_t *zones, uint64_t now_ms, uint64_t real_ms)
 {
-	uint32_t count = zone_rows(b);
+	uint32_t count = report_zone_rows(b);
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct board_zone z;
 
 		/* one that cannot be read is being written; its name is "" then */
 		(void)board_read_zone(b, i, &z);
-		if (z.name[0] != '\0' && json_array_append_new(zones, zone_json(&z)) < 0)
+		if (z.name[0] != '\0' &&
+			json_array_append_new(zones, zone_json(&z, now_ms, real_ms)) < 0)
 			return -1;
 	}
 	return 0;
@@ -143,10 +152,10 @@ static int add_databases(const struct board *b, json_t *databases)
 	return 0;
 }
 
-json_t *report_zones(const struct board *b, uint64_t real_ms)
+json_t *report_zones(const struct board *b, uint64_t now_ms, uint64_t real_ms)
 {
 	json_t *o = json_object(), *zones = json_array(), *databases = json_array();
-	int bad = add_zones(b, zones) | add_databases(b, databases);
+	int bad = add_zones(b, zones, now_ms, real_ms) | add_databases(b, databases);
 
 	bad |= json_object_set_new(o, "now_ms", moment(real_ms));
 	bad |= json_object_set_new(o, "zones", zones);

@@ -78,6 +78,8 @@ static int take_text(struct request *r, unsigned bit, const char *text, struct e
 		r->pool = text;
 	} else if (bit == ARG_ENDPOINT) {
 		r->endpoint = text;
+	} else if (bit == ARG_ZONE) {
+		r->zone = text;
 	} else if (strcmp(text, "text") == 0) {
 		r->text = true;
 	} else if (strcmp(text, "json") != 0) {
@@ -142,7 +144,7 @@ static int take_all(struct request *r, struct err *e)
 
 int request_parse(const char *line, size_t length, struct request *out, struct err *e)
 {
-	struct request r = {.target = "", .pool = "", .endpoint = ""};
+	struct request r = {.target = "", .pool = "", .endpoint = "", .zone = ""};
 	json_error_t syntax;
 
 	r.json = json_loadb(line, length, JSON_REJECT_DUPLICATES, &syntax);

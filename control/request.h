@@ -27,6 +27,7 @@
 	X(ENDPOINT, 5, "endpoint", ARGUMENT_TEXT, "--endpoint ENDPOINT", "only this endpoint")     \
 	X(FORMAT, 6, "format", ARGUMENT_TEXT, "--json",                                            \
 		"\"json\" (each event an object) or \"text\" (a log line)")                        \
+	X(ZONE, 8, "zone", ARGUMENT_TEXT, "ZONE", "its name, as `zones` shows it")                 \
 	X(ONCE, 7, "once", ARGUMENT_FLAG, "--once", "end after the events that are there")
 
 /* One row a command: enum, word, what it must have, what it may have, help. */
@@ -38,6 +39,7 @@
 	X(WEIGHT, "weight", ARG_TARGET | ARG_WEIGHT, ARG_FOR, "use another weight")                \
 	X(RESTORE, "restore", ARG_TARGET, 0, "remove override and weight")                         \
 	X(ZONES, "zones", 0, 0, "show zones and geo databases")                                    \
+	X(FORGET, "zones forget", ARG_ZONE, 0, "drop a zone whose file is gone, at once")          \
 	X(RELOAD, "reload", 0, 0, "start a new generation from the configuration file")            \
 	X(WATCH, "watch", 0, ARG_SINCE | ARG_POOL | ARG_ENDPOINT | ARG_FORMAT | ARG_ONCE,          \
 		"stream events")                                                                   \
@@ -75,11 +77,11 @@ int command_unknown(const char *name, struct err *e);
 
 struct request {
 	enum command command;
-	unsigned given;                       /* bits of enum argument */
-	json_t *json;                         /* owns the texts */
-	const char *target, *pool, *endpoint; /* "" when not given */
-	bool text;                            /* watch: log lines instead of objects */
-	bool once;                            /* watch: end after the events that are there */
+	unsigned given;                              /* bits of enum argument */
+	json_t *json;                                /* owns the texts */
+	const char *target, *pool, *endpoint, *zone; /* "" when not given */
+	bool text;                                   /* watch: log lines instead of objects */
+	bool once; /* watch: end after the events that are there */
 	uint16_t weight;
 	uint64_t for_ms; /* 0 = for good */
 	uint64_t since;

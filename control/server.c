@@ -141,20 +141,31 @@ static bool is_idle(const struct session *session, uint64_t now_ms)
 	return now_ms - session->active_ms > CONTROL_IDLE_MS;
 }
 
+/* Is there something to do for a session at this tick? */
+static bool session_tick(struct session *session, uint64_t now_ms, bool moved)
+{
+	if (session->wait == WAIT_FORGET)
+		return forget_look(session, now_ms);
+	if (session->wait == WAIT_SAVE && now_ms >= session->wait_until_ms) {
+		session_saved(session, false,
+			"in force, but not saved yet: the disk of the state folder has not "
+			"answered in 3 s");
+		return true;
+	}
+	if (is_idle(session, now_ms)) {
+		session->failed = true;
+		return true;
+	}
+	return session->watching && moved;
+}
+
 void server_tick(struct control *c, uint64_t now_ms, bool moved)
 {
 	for (struct session *session = c->server->sessions, *next; session != NULL;
 		session = next) {
 		next = session->next;
-		if (session->wait == WAIT_SAVE && now_ms >= session->wait_until_ms)
-			session_saved(session, false,
-				"in force, but not saved yet: the disk of the state folder has not "
-				"answered in 3 s");
-		else if (is_idle(session, now_ms))
-			session->failed = true;
-		else if (!session->watching || !moved)
-			continue;
-		session_settle(session);
+		if (session_tick(session, now_ms, moved))
+			session_settle(session);
 	}
 }
 
@@ -190,6 +201,8 @@ void server_stop(struct control *c)
 			watch_end(session);
 		else if (session->wait == WAIT_RELOAD || session->wait == WAIT_RELOAD_NEXT)
 			reload_answer(session, NULL);
+		else if (session->wait == WAIT_FORGET)
+			(void)forget_look(session, UINT64_MAX);
 		session->closing = true;
 		session_settle(session);
 	}

@@ -9,7 +9,8 @@
 #define CONTROL_WATCHERS_MAX 32u /* of these at most so many watch: commands always find room */
 #define CONTROL_IDLE_MS                                                                            \
 	60000u /* a session that neither asks nor takes its reply for so long is closed */
-#define CONTROL_SAVE_WAIT_MS 3000u /* a command waits so long for the disk */
+#define CONTROL_SAVE_WAIT_MS   3000u /* a command waits so long for the disk */
+#define CONTROL_FORGET_WAIT_MS 5000u /* and so long for dns to drop a zone */
 #define WATCH_BUFFER_MAX                                                                           \
 	((size_t)256 << 10) /* unsent octets of a watch; events then wait in the ring */
 
@@ -41,6 +42,9 @@ bool server_idle(const struct control *c);
 void command_run(struct session *session, const struct request *request);
 /* control/orders.c: drain, force-up, force-down, weight, restore */
 void orders_run(struct session *session, const struct request *request);
+/* control/forget.c; the second: answer if there is an answer by now */
+void forget_run(struct session *session, const struct request *request);
+bool forget_look(struct session *session, uint64_t now_ms);
 /* control/reload.c */
 void reload_run(struct session *session);
 void reload_answer(struct session *session, const struct link_message *answer);
@@ -53,6 +57,8 @@ bool watch_behind(const struct session *session);
 void watch_end(struct session *session);
 /* control/report.c: new references, NULL without memory */
 json_t *report_status(struct control *c, const struct request *request, struct err *e);
-json_t *report_zones(const struct board *b, uint64_t real_ms);
+json_t *report_zones(const struct board *b, uint64_t now_ms, uint64_t real_ms);
+/* Rows that may hold a zone. */
+uint32_t report_zone_rows(const struct board *b);
 
 #endif

@@ -21,6 +21,7 @@ enum session_wait {
 	WAIT_SAVE,        /* for the disk: `reply` goes out then */
 	WAIT_RELOAD_NEXT, /* for the answer to a reload that is not asked for yet */
 	WAIT_RELOAD,      /* for the supervisor's answer */
+	WAIT_FORGET,      /* for dns to drop a zone */
 };
 
 struct watch_place {
@@ -48,6 +49,9 @@ struct session {
 	enum session_wait wait;
 	json_t *reply; /* while waiting for the disk */
 	uint64_t ticket, wait_until_ms;
+	char zone[256]; /* to be forgotten, with what its row says of it */
+	uint32_t zone_row;
+	uint64_t zone_gone_ms;
 	bool watching;
 	struct watch_place watch;
 };

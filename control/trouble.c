@@ -39,12 +39,14 @@ static bool add(json_t *list, enum log_level level, const char *about, const cha
 
 /* ---- zones and databases ---- */
 
-enum zone_trouble { ZONE_DEAD, ZONE_OLD, ZONE_UNSIGNED, ZONE_TROUBLES };
+enum zone_trouble { ZONE_DEAD, ZONE_GONE, ZONE_OLD, ZONE_UNSIGNED, ZONE_TROUBLES };
 
 static enum zone_trouble zone_trouble_of(const struct board_zone *z)
 {
 	if ((z->flags & ZONE_SERVED) == 0)
 		return ZONE_DEAD;
+	if ((z->flags & ZONE_MISSING) != 0)
+		return ZONE_GONE;
 	if ((z->flags & ZONE_STALE) != 0)
 		return ZONE_OLD;
 	return z->left_out > 0 ? ZONE_UNSIGNED : ZONE_TROUBLES;
@@ -58,6 +60,10 @@ static bool add_zone(json_t *list, enum zone_trouble kind, const struct board_zo
 	switch (kind) {
 	case ZONE_DEAD:
 		return add(list, LEVEL_ERROR, about, "its names answer SERVFAIL: %s", z->error);
+	case ZONE_GONE:
+		return add(list, LEVEL_ERROR, about,
+			"its file %s is gone; serial %u serves on for a while: see `waymark zones`",
+			z->file, z->serial);
 	case ZONE_OLD:
 		return add(list, LEVEL_ERROR, about, "serial %u is served from before: %s",
 			z->serial, z->error);

@@ -88,7 +88,8 @@ int loader_open(struct loader **out, struct dns_server *s, struct err *e)
 	copies = zone_copies_open(start->state.fd, e);
 	if (copies < 0 && e->text[0] != '\0')
 		dns_server_event(s, EVENT_NOTICE, LEVEL_ERROR, "dns", e->text);
-	zone_files_init(&l->files, &start->zones, copies, &pools, &s->stop);
+	zone_files_init(
+		&l->files, &start->zones, copies, &pools, s->conf->zones.remove_after_ms, &s->stop);
 	geo_files_init(&l->geo, start);
 	*out = l;
 	return 0;
@@ -221,6 +222,38 @@ bool loader_is_ready(const struct loader *l)
 	return atomic_load(&l->ready);
 }
 
+/* Databases that could not be loaded: unlike a zone they have no last good copy, and a new process
+ * starts without what the one before it still had. */
+void loader_warnings(const struct loader *l, char *out, size_t size)
+{
+	size_t loaded = 0, used = 0;
+
+	for (size_t i = 0; i < l->geo.conf->database_count; i++)
+		loaded += l->geo.file[i].served;
+	out[0] = '\0';
+	for (size_t i = 0; i < l->geo.conf->database_count && used + 1 < size; i++) {
+		const struct geo_file *f = &l->geo.file[i];
+		struct board_database before;
+		char what[ERR_TEXT_MAX + ERR_FILE_MAX];
+		int n;
+
+		if (f->served)
+			continue;
+		if (!board_read_database(l->server->board, (uint32_t)i, &before) ||
+			strcmp(before.path, l->geo.conf->databases[i].path) != 0)
+			before.loaded_real_ms = 0;
+		err_format(&f->error, what, sizeof what);
+		n = snprintf(out + used, size - used,
+			"geo database not loaded: %.300s; %sclients are placed by %s from now on\n",
+			what,
+			before.loaded_real_ms != 0
+				? "what it said until now is not kept over a reload: "
+				: "",
+			loaded > 0 ? "the other databases and geo.networks" : "geo.networks alone");
+		used += n > 0 ? (size_t)n : 0;
+	}
+}
+
 /* ---- telling ---- */
 
 /* One file's copy and what its row says of it, in one write. -1 with `e` as zone_copy_write(). */
@@ -286,11 +319,12 @@ static void write_copies(struct loader *l, uint64_t now_ms)
 static void publish_removed(struct loader *l)
 {
 	for (size_t i = 0; i < l->files.removed_count; i++) {
+		/* the copy first: who sees that the zone has gone may rely on that it has */
+		if (l->files.copies >= 0 && owner_begin(l->server)) {
+			zone_copy_delete(l->files.copies, l->files.removed[i]->name);
+			owner_end(l->server);
+		}
 		publish_zone_removed(l->server, &l->publishing, l->files.removed[i]);
-		if (l->files.copies < 0 || !owner_begin(l->server))
-			continue;
-		zone_copy_delete(l->files.copies, l->files.removed[i]->name);
-		owner_end(l->server);
 	}
 }
 
@@ -313,15 +347,6 @@ static void publish_news(struct loader *l)
 			publish_database(l->server, i, &l->geo.file[i]);
 		l->geo.file[i].news = false;
 	}
-}
-
-void loader_take_over(struct loader *l)
-{
-	if (!publish_take_over(l->server, &l->files))
-		return;
-	publish_news(l);
-	zone_copies_prune(&l->files, l->server);
-	write_copies(l, clock_mono_ms());
 }
 
 /* ---- following changes ---- */
@@ -347,11 +372,30 @@ static void tell_mended(struct loader *l, bool *failed, const char *text)
 	*failed = false;
 }
 
+/* What an operator wants forgotten. True when there is such a zone. */
+static bool take_orders(struct loader *l)
+{
+	const struct board_control *control = l->server->board->control;
+	bool any = false;
+
+	for (size_t i = 0; l->files.missing > 0 && i < l->files.count; i++) {
+		struct zone_file *f = l->files.file[i];
+
+		if (!f->missing || f->gone_since_ms == 0 || f->row >= BOARD_ZONES_MAX ||
+			atomic_load_explicit(&control->forget[f->row], memory_order_acquire) !=
+				f->gone_since_ms)
+			continue;
+		any = f->forget = true;
+	}
+	return any;
+}
+
 void loader_step(struct loader *l, uint64_t now_ms)
 {
+	bool moved = watch_read(l->watch) != 0, ordered = take_orders(l);
 	struct err e;
 
-	if (watch_read(l->watch) == 0 && (l->again_ms == 0 || now_ms < l->again_ms))
+	if (!moved && !ordered && (l->again_ms == 0 || now_ms < l->again_ms))
 		return;
 	if (!owner_is_self(l->server))
 		return; /* a newer generation serves */
@@ -372,6 +416,22 @@ void loader_step(struct loader *l, uint64_t now_ms)
 	}
 	publish_news(l);
 	write_copies(l, now_ms);
+}
+
+void loader_take_over(struct loader *l)
+{
+	uint64_t now_ms = clock_mono_ms();
+
+	if (!publish_take_over(l->server, &l->files))
+		return;
+	if (l->files.missing > 0) { /* they may be back since loader_start(): look, then tell */
+		look_again(l, now_ms);
+		loader_step(l, now_ms);
+	} else {
+		publish_news(l);
+	}
+	zone_copies_prune(&l->files, l->server);
+	write_copies(l, clock_mono_ms());
 }
 
 static void be_nice(struct loader *l, bool starting)

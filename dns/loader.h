@@ -32,5 +32,8 @@ void loader_step(struct loader *l, uint64_t now_ms);
 void *loader_run(void *arg);
 /* Has loader_start() succeeded? For the main thread. */
 bool loader_is_ready(const struct loader *l);
+/* Then, until GO: what this process lacks that an operator should hear of with the answer to a
+ * reload, a line for each; "" for nothing. */
+void loader_warnings(const struct loader *l, char *out, size_t size);
 
 #endif

@@ -17,14 +17,14 @@
 
 /* Rounds of changes; zero-initialise. */
 struct publishing {
-	uint32_t events;                      /* emitted in this round */
-	uint32_t untold_loads, untold_errors; /* past ZONE_EVENTS_MAX */
+	uint32_t events;                                      /* emitted in this round */
+	uint32_t untold_loads, untold_errors, untold_missing; /* past ZONE_EVENTS_MAX */
 	uint32_t searched; /* rows below are taken: one search for free ones a round */
 	bool full_told;    /* it was said that some zones have no row; not over until all have */
 };
 
-/* Take the rows over: those of files that are in `zf` are kept for them, the others are
- * cleared. False: a newer generation has them. */
+/* Take the rows over: those of files that are in `zf` are kept for them, with what they say of files
+ * that are gone, the others are cleared. False: a newer generation has them. */
 bool publish_take_over(struct dns_server *s, struct zone_files *zf);
 
 /* A file with news: its row and its event. */

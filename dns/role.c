@@ -28,6 +28,8 @@
 #define STRAGGLER_MS                                                                               \
 	500u /* after the wait: a thread that is still busy (a huge zone) is left behind */
 
+#define READY_TEXT_MAX 8192u /* of warnings: CONF_DATABASES_MAX of them */
+
 struct thread {
 	pthread_t id;
 	void *(*run)(void *);
@@ -183,6 +185,14 @@ static void release(struct crew *c)
 	(void)link_send(c->server.start->link, LINK_RELEASED, 0, NULL);
 }
 
+static int send_ready(const struct crew *c)
+{
+	char warnings[READY_TEXT_MAX];
+
+	loader_warnings(c->loader, warnings, sizeof warnings);
+	return link_send(c->server.start->link, LINK_READY, 0, warnings);
+}
+
 /* Until all threads have ended, or must be left behind. */
 static void supervise(struct crew *c)
 {
@@ -203,7 +213,7 @@ static void supervise(struct crew *c)
 			leave(c, 0);
 		if (!c->ready_sent && !c->leaving && loader_is_ready(c->loader)) {
 			c->ready_sent = true;
-			if (link_send(c->server.start->link, LINK_READY, 0, NULL) < 0)
+			if (send_ready(c) < 0)
 				leave(c, ORPHAN_MS);
 		}
 	}

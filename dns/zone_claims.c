@@ -1,6 +1,7 @@
 /*
  * Two files, one apex. Every file claims the apex of what it loaded, or of what it serves; who
- * serves it already wins, then the name that sorts first. A file whose new content is refused keeps
+ * serves it already wins, then the name that sorts first; but one that is gone yields to any that is
+ * there: it was renamed. A file whose new content is refused keeps
  * what it served, which may in turn be in the way of another: hence passes, until one refuses
  * nobody.
  */
@@ -12,6 +13,7 @@
 struct claim {
 	struct zone_file *file;
 	const struct zone *zone;
+	bool gone;
 	bool holds; /* it serves this apex already */
 };
 
@@ -24,6 +26,8 @@ static int compare_claims(const void *a, const void *b)
 
 	if (order != 0)
 		return order;
+	if (x->gone != y->gone)
+		return x->gone ? 1 : -1;
 	if (x->holds != y->holds)
 		return x->holds ? -1 : 1;
 	return strcmp(x->file->name, y->file->name);
@@ -37,8 +41,13 @@ static void refuse_claim(struct zone_files *zf, struct zone_file *f, const struc
 	const struct zone *z = f->next != NULL ? f->next : f->zone;
 	struct text text = {0};
 
-	text_printf(&text, "%s: error: zone %s is served from %s already; this file is not used",
-		f->name, name_format(zone_apex(z), apex), winner->name);
+	if (f->gone_since_ms != 0)
+		text_printf(&text, "%s is gone; zone %s is served from %s", f->name,
+			name_format(zone_apex(z), apex), winner->name);
+	else
+		text_printf(&text,
+			"%s: error: zone %s is served from %s already; this file is not used",
+			f->name, name_format(zone_apex(z), apex), winner->name);
 	if (f->next != NULL) {
 		zone_free(f->next);
 		f->next = NULL;
@@ -48,6 +57,10 @@ static void refuse_claim(struct zone_files *zf, struct zone_file *f, const struc
 	}
 	zone_file_set_error(f, text.data, real_ms);
 	f->duplicate = true;
+	if (f->gone_since_ms == 0)
+		return;
+	f->news = false; /* the next scan removes it, and that is told */
+	zf->freed_apex = true;
 }
 
 /* One pass over all claims; true when one was refused: what its file served before may be in
@@ -62,7 +75,7 @@ static bool settle_once(struct zone_files *zf, struct claim *claims, uint64_t re
 		const struct zone *z = f->next != NULL ? f->next : f->zone;
 
 		if (z != NULL)
-			claims[n++] = (struct claim){f, z,
+			claims[n++] = (struct claim){f, z, f->gone_since_ms != 0,
 				f->zone != NULL && name_equal(zone_apex(f->zone), zone_apex(z))};
 	}
 	if (n > 0)

@@ -75,8 +75,7 @@ static void plan_retry(struct zone_files *zf, struct zone_file *f, uint64_t now_
 	f->retry_ms = now_ms + f->retry_wait_ms;
 }
 
-/* The last good copy of a file that has never been good since this process started. */
-static void load_copy(struct zone_files *zf, struct zone_file *f)
+void zone_file_load_copy(struct zone_files *zf, struct zone_file *f)
 {
 	struct report ignored = {0};
 	char origin[ZONE_ORIGIN_MAX];
@@ -145,7 +144,7 @@ void zone_file_load(struct zone_files *zf, struct zone_file *f, const struct sta
 	zone_file_set_error(f, error, real_ms);
 	plan_retry(zf, f, now_ms);
 	if (f->zone == NULL)
-		load_copy(zf, f);
+		zone_file_load_copy(zf, f);
 }
 
 /* Could the file have changed while it was read? Only the kernel sets this time. */

@@ -2,18 +2,18 @@
 
 #include "base/clock.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 void zone_files_init(struct zone_files *zf, const struct start_folder *folder, int copies,
-	const struct zone_pools *pools, const _Atomic bool *stop)
+	const struct zone_pools *pools, uint64_t remove_after_ms, const _Atomic bool *stop)
 {
-	*zf = (struct zone_files){
-		.folder = folder, .copies = copies, .pools = *pools, .stop = stop};
+	*zf = (struct zone_files){.folder = folder,
+		.copies = copies,
+		.pools = *pools,
+		.remove_after_ms = remove_after_ms,
+		.stop = stop};
 }
 
 static void free_file(struct zone_file *f)
@@ -55,8 +55,7 @@ void zone_files_forget(struct zone_files *zf)
 	zf->removed_count = 0;
 }
 
-/* One more element for an array; false without memory. */
-static bool grow(void *array, size_t *capacity, size_t count, size_t size)
+bool zone_files_grow(void *array, size_t *capacity, size_t count, size_t size)
 {
 	size_t more = *capacity > 0 ? *capacity * 2 : 16;
 	void *old, *bigger;
@@ -75,77 +74,9 @@ static bool grow(void *array, size_t *capacity, size_t count, size_t size)
 void zone_files_retire(struct zone_files *zf, struct zone *z)
 {
 	/* without memory for the list it is lost rather than freed under a reader */
-	if (z != NULL &&
-		grow(&zf->retired, &zf->retired_capacity, zf->retired_count, sizeof zf->retired[0]))
+	if (z != NULL && zone_files_grow(&zf->retired, &zf->retired_capacity, zf->retired_count,
+				 sizeof zf->retired[0]))
 		zf->retired[zf->retired_count++] = z;
-}
-
-/* ---- the folder ---- */
-
-struct listing {
-	char **name; /* sorted */
-	size_t count, capacity;
-};
-
-static void free_listing(struct listing *l)
-{
-	for (size_t i = 0; i < l->count; i++)
-		free(l->name[i]);
-	free(l->name);
-}
-
-static bool is_zone_name(const char *name)
-{
-	size_t length = strlen(name), suffix = sizeof ZONE_SUFFIX - 1;
-
-	return name[0] != '.' && length > suffix &&
-	       strcmp(name + length - suffix, ZONE_SUFFIX) == 0;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	const char *const *x = a, *const *y = b;
-
-	return strcmp(*x, *y);
-}
-
-static int list_folder(const struct start_folder *folder, struct listing *out, struct err *e)
-{
-	int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-	struct stat st;
-
-	if (dir == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return err_at(
-			e, folder->path, 0, 0, "cannot read this folder: %s", strerror(errno));
-	}
-	/* it looks empty; another at its place is the supervisor's business */
-	if (fstat(fd, &st) == 0 && st.st_nlink == 0) {
-		closedir(dir);
-		return err_at(e, folder->path, 0, 0, "this folder was removed");
-	}
-	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
-		if (!is_zone_name(entry->d_name))
-			continue;
-		if (!grow(&out->name, &out->capacity, out->count, sizeof out->name[0]) ||
-			(out->name[out->count] = strdup(entry->d_name)) == NULL) {
-			errno = ENOMEM;
-			break;
-		}
-		out->count++;
-	}
-	if (errno != 0) {
-		(void)err_at(e, folder->path, 0, 0, "cannot read this folder: %s", strerror(errno));
-		closedir(dir);
-		return -1;
-	}
-	closedir(dir);
-	if (out->count > 0)
-		qsort(out->name, out->count, sizeof out->name[0], compare_names);
-	return 0;
 }
 
 /* ---- the scan ---- */
@@ -173,10 +104,11 @@ static bool includes_rested(
 	return true;
 }
 
-static void again(uint64_t *again_ms, uint64_t at_ms)
+/* A file that was missing has been looked at: it serves by itself again. */
+static void come_back(struct zone_file *f)
 {
-	if (*again_ms == 0 || at_ms < *again_ms)
-		*again_ms = at_ms;
+	f->news = f->news || f->missing;
+	f->missing = f->forget = false;
 }
 
 /* A file that is there: load it if it is new or has changed. Its age is that of this moment and
@@ -198,108 +130,21 @@ static void visit(
 	if (stamp_equal(&now, &f->stamp) && !f->unsure && !due &&
 		!(f->duplicate && zf->freed_apex) && !includes_changed(zf, f)) {
 		if (f->retry_ms != 0)
-			again(again_ms, f->retry_ms);
+			zone_files_again(again_ms, f->retry_ms);
+		come_back(f);
 		return;
 	}
 	if (!first && (!stamp_rested(&now, real_ms) || !includes_rested(zf, f, real_ms))) {
-		again(again_ms, now_ms + STAMP_REST_MS);
+		zone_files_again(again_ms, now_ms + STAMP_REST_MS);
 		return;
 	}
 	zone_file_load(zf, f, &now, now_ms, real_ms);
+	come_back(f);
 	zf->changed = true;
 	if (f->unsure)
-		again(again_ms, now_ms + STAMP_REST_MS);
+		zone_files_again(again_ms, now_ms + STAMP_REST_MS);
 	if (f->retry_ms != 0)
-		again(again_ms, f->retry_ms);
-}
-
-/* A file that is not there (any more). True: it is removed now. */
-static bool visit_gone(struct zone_file *f, uint64_t now_ms, uint64_t *again_ms)
-{
-	if (f->gone_since_ms == 0)
-		f->gone_since_ms = now_ms;
-	if (now_ms - f->gone_since_ms >= GONE_MS)
-		return true;
-	again(again_ms, f->gone_since_ms + GONE_MS);
-	return false;
-}
-
-static struct zone_file *new_file(char *name)
-{
-	struct zone_file *f = calloc(1, sizeof *f);
-
-	if (f == NULL)
-		return NULL;
-	f->name = name;
-	f->row = ZONE_ROW_NONE;
-	f->stamp.size = -1;
-	f->listed = true;
-	return f;
-}
-
-/* Make zf->file the sorted union of what was known and what is listed; takes the names of new
- * files out of `l`. -1 without memory for all of them. */
-static int merge(struct zone_files *zf, struct listing *l)
-{
-	struct zone_file **all = calloc(zf->count + l->count + 1, sizeof *all);
-	size_t n = 0, i = 0, k = 0;
-	int rc = 0;
-
-	if (all == NULL)
-		return -1;
-	while (i < zf->count || k < l->count) {
-		int order = i == zf->count  ? 1
-			    : k == l->count ? -1
-					    : strcmp(zf->file[i]->name, l->name[k]);
-
-		if (order <= 0) {
-			zf->file[i]->listed = order == 0;
-			all[n++] = zf->file[i++];
-			k += order == 0;
-			continue;
-		}
-		all[n] = new_file(l->name[k]);
-		if (all[n] != NULL) {
-			n++;
-			l->name[k] = NULL;
-		} else {
-			rc = -1;
-		}
-		k++;
-	}
-	free(zf->file);
-	zf->file = all;
-	zf->count = n;
-	return rc;
-}
-
-/* Take the files that are gone out of the list. */
-static int sort_out_gone(struct zone_files *zf, uint64_t now_ms, uint64_t *again_ms)
-{
-	size_t kept = 0;
-	int rc = 0;
-
-	for (size_t i = 0; i < zf->count; i++) {
-		struct zone_file *f = zf->file[i];
-
-		if (f->listed || !visit_gone(f, now_ms, again_ms)) {
-			zf->file[kept++] = f;
-			continue;
-		}
-		if (!grow(&zf->removed, &zf->removed_capacity, zf->removed_count,
-			    sizeof zf->removed[0])) {
-			zf->file[kept++] = f; /* until there is memory */
-			rc = -1;
-			continue;
-		}
-		zone_files_retire(zf, f->zone);
-		zone_free(f->next);
-		f->zone = f->next = NULL;
-		zf->freed_apex = zf->changed = true;
-		zf->removed[zf->removed_count++] = f;
-	}
-	zf->count = kept;
-	return rc;
+		zone_files_again(again_ms, f->retry_ms);
 }
 
 /* Has any file been loaded? Most scans find nothing, and 20,000 claims are not settled for that. */
@@ -329,32 +174,23 @@ static int load_changed(
 		zone_file_accept(zf, zf->file[i], real_ms);
 		zf->changed = true;
 		if (zf->file[i]->unsure)
-			again(again_ms, now_ms + STAMP_REST_MS);
+			zone_files_again(again_ms, now_ms + STAMP_REST_MS);
 	}
 	if (zf->freed_apex) /* a zone left its apex to another file */
-		again(again_ms, now_ms + 1);
+		zone_files_again(again_ms, now_ms + 1);
 	return 0;
 }
 
 int zone_files_scan(struct zone_files *zf, bool first, uint64_t now_ms, uint64_t real_ms,
 	uint64_t *again_ms, struct err *e)
 {
-	struct listing listing = {0};
-	int rc = -1;
-
 	*again_ms = 0;
-	if (list_folder(zf->folder, &listing, e) < 0)
-		goto out;
-	if (merge(zf, &listing) < 0 || sort_out_gone(zf, now_ms, again_ms) < 0 ||
-		load_changed(zf, first, now_ms, real_ms, again_ms) < 0) {
-		(void)err_at(e, zf->folder->path, 0, 0, "out of memory for %zu zone files",
-			listing.count);
-		goto out;
-	}
-	rc = 0;
-out:
-	free_listing(&listing);
-	return rc;
+	if (zone_files_list(zf, first, now_ms, again_ms, e) < 0)
+		return -1;
+	if (load_changed(zf, first, now_ms, real_ms, again_ms) < 0)
+		return err_at(
+			e, zf->folder->path, 0, 0, "out of memory for %zu zone files", zf->count);
+	return 0;
 }
 
 /* The apex that a file without any good version stands for; malloc'd, NULL when it is none or its

@@ -1,5 +1,5 @@
 """Zone files as operators edit them: changed, added, removed, broken, and what outlives a kill."""
-import os, signal, subprocess
+import os, re, signal, subprocess
 import dns.rcode, dns.zone
 from lab import conf, four_proxies, ROOT, serve, wait, WAYMARK, ZONE
 
@@ -15,6 +15,8 @@ def test_changed_added_and_removed_files_take_effect(lab):
     lab.write("zones/other.net.zone", OTHER)
     wait("the new zone", lambda: server.ips("www.other.net") == {"192.0.2.99"}, 5)
     (lab.folder / "zones/other.net.zone").unlink()
+    wait("its file to be missed", lambda: server.zones()["other.net"]["missing_since_ms"])
+    server.cli("zones", "forget", "other.net")
     wait("the zone to go", lambda: server.query("www.other.net").rcode() == dns.rcode.REFUSED, 5)
     zone = server.zones()["master.com"]
     assert zone["serial"] == 2026112302 and zone["records"] > 0 and zone["error"] is None
@@ -83,6 +85,7 @@ def test_a_broken_zone_without_a_good_copy_is_servfail_and_all_others_serve(lab)
     for name in ("www.other.net", "www.pools.org"):
         r = server.query(name)
         assert r.rcode() == dns.rcode.SERVFAIL and any(o.otype == 15 for o in r.options), name  # extended error
+    wait("both errors", lambda: len(server.events(event="zone", level="error")) == 2)
     texts = " ".join(e["text"] for e in server.events(event="zone", level="error"))
     assert "other.net.zone:5:" in texts and "pools.org.zone:5:" in texts and "'web'" in texts.replace('"', "'"), texts
 
@@ -93,6 +96,84 @@ def test_of_two_files_with_one_apex_the_first_stays(lab):
     failed = wait("the report", lambda: server.events(event="zone", level="error"))[-1]
     assert "zweite.zone" in failed["text"] + failed["object"] and "master.com.zone" in failed["text"]
     assert server.ips("static.master.com") == {"192.0.2.80"}
+
+
+def missing(server, zone="master.com"):
+    return wait("the file to be missed", lambda: (z := server.zones()[zone])["missing_since_ms"] and z)
+
+
+def test_a_removed_file_is_a_warning_and_its_zone_serves_on(lab):
+    server, _ = serve(lab)
+    path = lab.folder / "zones/master.com.zone"
+    path.unlink()
+    before = missing(server)
+    warned = server.events(event="zone", level="warning", object="master.com")[-1]
+    assert (warned["from"], warned["to"]) == ("serving", "missing") and "master.com.zone is gone" in warned["text"], warned
+    assert 59000 <= before["removed_at_ms"] - before["missing_since_ms"] <= 61000 and before["served"] and before["stale"]
+    assert re.search(r"missing \(\d+s left\)", server.cli("zones").stdout), server.cli("zones").stdout
+    # over kill -9 of dns, over a reload and over a restart
+    pid = server.role("dns")
+    os.kill(pid, signal.SIGKILL)
+    wait("a new dns", lambda: server.role("dns") not in (pid, 0) and server.ips("static.master.com") == {"192.0.2.80"})
+    server.reload()
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+    after = missing(server)
+    assert abs(after["missing_since_ms"] - before["missing_since_ms"]) < 1000, "the time goes on"
+    assert len(server.events(event="zone", to="missing")) == 1
+    assert server.stop() == 0
+    server = lab.start(conf(lab))
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+    assert missing(server)["missing_since_ms"] > before["missing_since_ms"], "a new server has missed it only now"
+    # it comes back
+    lab.write("zones/master.com.zone", ZONE)
+    wait("the file to be back", lambda: server.zones()["master.com"]["missing_since_ms"] is None)
+    back = wait("the event", lambda: server.events(event="zone", to="serving"))[-1]
+    assert back["from"] == "missing" and "its file is back" in back["text"], back
+    # without a second thought
+    p = server.cli("zones", "forget", "master.com", check=False)
+    assert p.returncode == 1 and "is there: remove it first" in p.stderr, p.stderr
+    path.unlink()
+    missing(server)
+    assert server.cli("zones", "forget", "MASTER.com.").stdout == "master.com: forgotten\n"
+    assert server.query("static.master.com").rcode() == dns.rcode.REFUSED and server.zones() == {}
+    assert not list((lab.folder / "state/zones").iterdir()), "the last good copy goes with its zone"
+    p = server.cli("zones", "forget", "master.com", check=False)
+    assert p.returncode == 1 and 'there is no zone "master.com"' in p.stderr, p.stderr
+
+
+def test_a_removed_zone_goes_when_its_time_is_over(lab):
+    four_proxies(lab)
+    lab.write("zones/master.com.zone", ZONE)
+    lab.write("zones/other.net.zone", OTHER)
+    server = lab.start(conf(lab).replace("zones: zones/", "zones: {path: zones/, remove_after: 2s}"))
+    assert server.ips("www.other.net") == {"192.0.2.99"}
+    for name in ("master.com.zone", "other.net.zone"):  # rsync --delete from an empty folder
+        (lab.folder / "zones" / name).unlink()
+    wait("the zones to go", lambda: server.query("www.other.net").rcode() == dns.rcode.REFUSED
+         and server.query("static.master.com").rcode() == dns.rcode.REFUSED)
+    gone = wait("the warnings", lambda: (e := server.events(event="zone", to="none")) and len(e) == 2 and e)
+    assert all(e["level"] == "warning" and "has been gone for 2s" in e["text"] for e in gone), gone
+    assert server.zones() == {} and not list((lab.folder / "state/zones").iterdir())
+    lab.write("zones/other.net.zone", OTHER)
+    wait("a zone of the same name", lambda: server.ips("www.other.net") == {"192.0.2.99"})
+
+
+def test_a_reload_says_which_database_it_has_lost(lab):
+    lab.write_bytes("geo/country.mmdb", (FIXTURES / "geo/maxmind-24.mmdb").read_bytes())
+    server, _ = serve(lab, geo="  databases: [geo/country.mmdb]")
+    assert server.reload().stderr == ""
+    lab.write_bytes("geo/country.mmdb", b"no database")
+    wait("the error", lambda: server.events(event="database", to="stale"))
+    told = server.reload().stderr
+    assert "warning: geo database not loaded: " in told and "country.mmdb" in told and "not a MaxMind database" in told, told
+    assert "is not kept over a reload" in told and "clients are placed by geo.networks alone from now on" in told, told
+    # who reloads again has lost it already
+    told = server.reload().stderr
+    assert "not a MaxMind database" in told and "not kept" not in told, told
+    lab.write_bytes("geo/country.mmdb", (FIXTURES / "geo/maxmind-24.mmdb").read_bytes())
+    wait("the good one", lambda: server.events(event="database", to="serving")[-1]["seq"] >
+         server.events(event="database", to="refused")[-1]["seq"])
+    assert server.reload().stderr == ""
 
 
 def test_a_link_that_cannot_be_followed_is_a_broken_file(lab):

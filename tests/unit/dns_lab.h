@@ -13,8 +13,10 @@
 #include "board/slots.h"
 #include "dns/zone_copies.h"
 
+#define LAB_REMOVE_AFTER_MS 1000u
+
 static const char lab_yaml[] = "listen: [127.0.0.1:5353]\n"
-			       "zones: zones/\n"
+			       "zones: {path: zones/, remove_after: 1s}\n"
 			       "regions:\n"
 			       "  london: {serves: [default]}\n"
 			       "pools:\n"

@@ -42,8 +42,9 @@ static void bad_requests_say_what_is_wrong(void **state)
 		{"{}", "string \"command\""},
 		{"{\"command\":3}", "string \"command\""},
 		{"{\"command\":\"drian\"}", "did you mean \"drain\"?"},
-		{"{\"command\":\"frobnicate\"}", "status, drain, force-up, force-down, weight, "
-						 "restore, zones, reload, watch, snapshot"},
+		{"{\"command\":\"frobnicate\"}",
+			"status, drain, force-up, force-down, weight, "
+			"restore, zones, zones forget, reload, watch, snapshot"},
 		{"{\"command\":\"drain\"}", "needs \"target\""},
 		{"{\"command\":\"drain\",\"target\":7}", "must be a string"},
 		{"{\"command\":\"drain\",\"target\":\"x\",\"weight\":1}", "takes no \"weight\""},
@@ -55,6 +56,8 @@ static void bad_requests_say_what_is_wrong(void **state)
 		{"{\"command\":\"drain\",\"target\":\"x\",\"for_ms\":-1}", "0 or more"},
 		{"{\"command\":\"drain\",\"target\":\"x\",\"for_ms\":1.5}", "whole number"},
 		{"{\"command\":\"weight\",\"target\":\"x\"}", "needs \"weight\""},
+		{"{\"command\":\"zones forget\"}", "needs \"zone\""},
+		{"{\"command\":\"zones\",\"zone\":\"x\"}", "takes no \"zone\""},
 		{"{\"command\":\"weight\",\"target\":\"x\",\"weight\":65536}", "above 65535"},
 		{"{\"command\":\"watch\",\"format\":\"xml\"}", "\"json\" or \"text\""},
 		{"{\"command\":\"watch\",\"once\":1}", "true or false"},

@@ -224,6 +224,7 @@ static void defaults_are_printed(void **state)
 				       "zones:\n"
 				       "  path: zones\n"
 				       "  rescan: 30s\n"
+				       "  remove_after: 1m\n"
 				       "checks:\n"
 				       "  c:\n"
 				       "    http:\n"

@@ -402,7 +402,7 @@ static void several_messages_come_in_order(void **state)
 static const char *const zones_accepted[] = {
 	"listen: 127.0.0.1:53\nzones: {path: zones}\n",
 	"listen: 127.0.0.1:53\nzones: {path: zones, rescan: 1s}\n",
-	"listen: 127.0.0.1:53\nzones:\n  path: zones\n  rescan: 1d\n",
+	"listen: 127.0.0.1:53\nzones:\n  path: zones\n  rescan: 1d\n  remove_after: 0\n",
 };
 
 static void zones_are_a_path_or_a_mapping(void **state)
@@ -420,6 +420,7 @@ static void zones_are_a_path_or_a_mapping(void **state)
 	(void)state;
 	assert_string_equal(c->zones.path, "zones");
 	assert_int_equal(c->zones.rescan_ms, 30000);
+	assert_int_equal(c->zones.remove_after_ms, 60000);
 	conf_free(c);
 	for (size_t i = 0; i < COUNT(zones_accepted); i++) {
 		c = conf_expect_whole(zones_accepted[i], "");

@@ -361,6 +361,58 @@ static void status_zones_and_snapshot_are_answered(void **state)
 	lab_stop(lab);
 }
 
+/* An order to drop a zone is a cell of its row, and the reply waits for dns, which the test plays. */
+static void a_zone_is_forgotten_once_dns_has_dropped_it(void **state)
+{
+	struct lab *lab = *state;
+	struct board *b = &lab->stage.board;
+	struct board_zone served = {.flags = ZONE_SERVED, .name = "here.com", .file = "here.zone"},
+			  gone = {.flags = ZONE_SERVED | ZONE_STALE | ZONE_MISSING,
+				  .gone_ms = 4711,
+				  .remove_ms = 64711,
+				  .name = "master.com",
+				  .file = "master.com.zone"},
+			  none = {0};
+	struct connection c;
+	json_t *reply;
+
+	board_write_zone(b, 0, &served);
+	board_write_zone(b, 1, &gone);
+	atomic_store(&b->dns->zone_count, 2);
+	reply = ask(lab, "{\"command\":\"zones forget\",\"zone\":\"nosuch\"}");
+	assert_non_null(strstr(json_string_value(json_object_get(reply, "error")), "no zone"));
+	json_decref(reply);
+	reply = ask(lab, "{\"command\":\"zones forget\",\"zone\":\"here.com\"}");
+	assert_non_null(strstr(json_string_value(json_object_get(reply, "error")),
+		"here.zone, is there: remove it first"));
+	json_decref(reply);
+	assert_int_equal(atomic_load(&b->control->forget[0]), 0);
+	/* as a name is written anywhere */
+	c = start(lab, "{\"command\":\"zones forget\",\"zone\":\"Master.COM.\"}");
+	while (atomic_load(&b->control->forget[1]) != gone.gone_ms)
+		(void)poll(NULL, 0, 1);
+	board_write_zone(b, 1, &none);
+	reply = next_line(&c);
+	assert_true(json_is_true(json_object_get(reply, "ok")));
+	assert_true(json_is_true(json_object_get(reply, "forgotten")));
+	json_decref(reply);
+	connection_close(&c);
+	/* its file comes back before dns saw the order */
+	gone.gone_ms = 4800;
+	board_write_zone(b, 1, &gone);
+	c = start(lab, "{\"command\":\"zones forget\",\"zone\":\"master.com\"}");
+	while (atomic_load(&b->control->forget[1]) != gone.gone_ms)
+		(void)poll(NULL, 0, 1);
+	gone.flags = ZONE_SERVED;
+	gone.gone_ms = gone.remove_ms = 0;
+	board_write_zone(b, 1, &gone);
+	reply = next_line(&c);
+	assert_non_null(strstr(json_string_value(json_object_get(reply, "error")), "is back"));
+	json_decref(reply);
+	connection_close(&c);
+	lab_stop(lab);
+}
+
 static void hostile_requests_are_refused_and_bounded(void **state)
 {
 	struct lab *lab = *state;
@@ -668,6 +720,7 @@ int main(void)
 		TEST(draining_the_last_serving_endpoint_warns),
 		TEST(an_override_that_ends_is_told),
 		TEST(status_zones_and_snapshot_are_answered),
+		TEST(a_zone_is_forgotten_once_dns_has_dropped_it),
 		TEST(hostile_requests_are_refused_and_bounded),
 		TEST(a_disk_that_takes_nothing_is_no_reason_not_to_act),
 		TEST(a_reload_waits_for_the_supervisors_answer),

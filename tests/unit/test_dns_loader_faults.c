@@ -115,12 +115,12 @@ static void a_removed_file_is_announced_once_its_zone_is_gone(void **state)
 	assert_int_equal(unlinkat(s->lab.zones, "a.test.zone", 0), 0);
 	loader_step(s->loader, now_ms);
 	set_trap(s, sizeof(struct dataset), no_memory);
-	loader_step(s->loader, now_ms + GONE_MS);
+	loader_step(s->loader, now_ms + LAB_REMOVE_AFTER_MS);
 	assert_null(trap.hook);
 	assert_int_equal(serial_of(s, "a.test"), 1);
 	assert_true(lab_row(&s->lab, "a.test.zone", &row));
 	assert_true(copy_exists(s, "a.test.zone"));
-	loader_step(s->loader, now_ms + GONE_MS + RETRY_FIRST_MS);
+	loader_step(s->loader, now_ms + LAB_REMOVE_AFTER_MS + RETRY_FIRST_MS);
 	assert_int_equal(serial_of(s, "a.test"), 0);
 	assert_false(lab_row(&s->lab, "a.test.zone", &row));
 	assert_false(copy_exists(s, "a.test.zone"));
@@ -311,7 +311,7 @@ static void a_loader_that_is_overtaken_writes_nothing_more(void **state)
 	while (lab_event(&s->lab) != NULL)
 		;
 	set_trap(s, sizeof(struct dataset), take_over);
-	loader_step(s->loader, now_ms + 1 + GONE_MS);
+	loader_step(s->loader, now_ms + 1 + LAB_REMOVE_AFTER_MS);
 	assert_null(trap.hook);
 	assert_true(lab_row(&s->lab, "a.test.zone", &row));
 	assert_int_equal(row.serial, 1);
