@@ -122,11 +122,14 @@ struct board_probe {
 	uint32_t latency_us;          /* of the last success; 0 = none yet */
 	uint64_t since_ms;            /* when the verdict became what it is; 0 = never set */
 	uint64_t checked_ms;          /* end of the last probe; 0 = none yet */
-	uint64_t flap_ms; /* until when a rise needs twice `rise` (damping); 0 = not damped */
-	uint32_t flaps;   /* changes within the damping window */
-	uint32_t spare;
+	uint64_t penalty_ms; /* when `penalty` was what it is here; it decays (base/flap.h) */
+	uint32_t penalty;    /* of flapping, in 1/FLAP_POINT */
+	uint32_t flags;      /* PROBE_* */
 	char reason[BOARD_REASON_MAX]; /* of the last outcome, NUL-terminated */
 };
+
+#define PROBE_SUPPRESSED 1u /* down until the penalty has decayed, whatever the probes say */
+#define PROBE_GOOD       2u /* up, but for being suppressed */
 
 struct board_health {
 	_Atomic uint64_t epoch;   /* moves after any `word` or `last_good` has changed */

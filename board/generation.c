@@ -1,8 +1,8 @@
 /*
  * From configuration to slots. The key of a probe says everything that decides its verdict:
  *
- *     http 192.0.2.11:8080 /healthz host= expect=200-299 @5000/2000/2/3/10
- *     └─ what is tested ─────────────────────────────┘  └ interval, timeout, fall, rise, jitter
+ *     http 192.0.2.11:8080 /healthz host= expect=200-299 @5000/2000/2/3/10/1000/60000/2500/750/600000
+ *     └─ what is tested ─────────────────────────────┘  └ interval, timeout, fall, rise, jitter, flap
  *
  * A probe with another key is another probe; board/inherit.c finds the old one whose verdict it
  * starts with.
@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TESTED_MAX 208u /* octets of the first part; a longer one ends in its hash */
-#define TIMING_MAX 40u  /* " @4294967295/4294967295/65535/65535/50" */
+#define TESTED_MAX 168u /* octets of the first part; a longer one ends in its hash */
+#define TIMING_MAX 88u /* " @4294967295/4294967295/65535/65535/50" and the longest of flap_text() */
 
 _Static_assert(TESTED_MAX + TIMING_MAX <= BOARD_KEY_MAX, "probe keys must fit");
 
@@ -49,8 +49,9 @@ void probe_key(const struct conf_check *c, const struct hostport *target, char *
 
 	tested_text(c, target, out);
 	length = strlen(out);
-	(void)snprintf(out + length, BOARD_KEY_MAX - length, " @%u/%u/%u/%u/%u", c->interval_ms,
-		c->timeout_ms, c->fall, c->rise, c->jitter_percent);
+	(void)snprintf(out + length, BOARD_KEY_MAX - length, " @%u/%u/%u/%u/%u/%u/%u/%u/%u/%u",
+		c->interval_ms, c->timeout_ms, c->fall, c->rise, c->jitter_percent, c->flap.penalty,
+		c->flap.half_life_ms, c->flap.suppress, c->flap.reuse, c->flap.max_suppress_ms);
 }
 
 /* ---- building ---- */

@@ -7,7 +7,9 @@
  */
 #include "board/snapshot.h"
 
+#include "base/flap.h"
 #include "board/event_format.h"
+#include "board/reason.h"
 #include "board/serving.h"
 
 #include <string.h>
@@ -66,6 +68,31 @@ static json_t *key_of_probe(const struct taker *t, const struct probe *p)
 		       : NULL;
 }
 
+static struct flap flap_of(const struct board_probe *p)
+{
+	return (struct flap){.penalty = p->penalty, .at_ms = p->penalty_ms};
+}
+
+/* In points, rounded to the nearest. */
+static uint64_t penalty_of(
+	const struct taker *t, const struct board_probe *p, const struct conf_check *check)
+{
+	const struct flap flap = flap_of(p);
+
+	return ((uint64_t)flap_at(&flap, &check->flap, t->now_ms) + FLAP_POINT / 2) / FLAP_POINT;
+}
+
+/* The moment from which a success brings it up; null when it is not suppressed. */
+static json_t *suppressed_until(
+	const struct taker *t, const struct board_probe *p, const struct conf_check *check)
+{
+	const struct flap flap = flap_of(p);
+
+	if ((p->flags & PROBE_SUPPRESSED) == 0)
+		return json_null();
+	return moment(t, flap_free_ms(&flap, &check->flap));
+}
+
 static json_t *take_probe(struct taker *t, const struct probe *probe)
 {
 	json_t *o = json_object();
@@ -83,8 +110,8 @@ static json_t *take_probe(struct taker *t, const struct probe *probe)
 	put(t, o, "latency_us", p.latency_us != 0 ? number(p.latency_us) : json_null());
 	put(t, o, "successes", number(p.successes));
 	put(t, o, "failures", number(p.failures));
-	put(t, o, "flaps", number(p.flaps));
-	put(t, o, "damped_until_ms", moment(t, p.flap_ms));
+	put(t, o, "penalty", number(penalty_of(t, &p, probe->check)));
+	put(t, o, "suppressed_until_ms", suppressed_until(t, &p, probe->check));
 	return o;
 }
 
@@ -126,8 +153,9 @@ static bool take_address(struct taker *t, uint32_t endpoint, int family,
 	const struct generation *g = t->generation;
 	uint32_t index = g->endpoint_probe[endpoint][family];
 	bool checked = index < g->probe_count && g->probes[index].slot < BOARD_PROBES_MAX;
+	const struct conf_check *check = checked ? g->probes[index].check : NULL;
 	struct board_probe probe = {.word = VERDICT_WORD(VERDICT_UP, 0)};
-	char text[ADDR_TEXT_MAX];
+	char text[ADDR_TEXT_MAX], reason[REASON_TEXT_MAX];
 	json_t *o = json_object();
 	enum verdict verdict;
 	bool serving;
@@ -141,11 +169,13 @@ static bool take_address(struct taker *t, uint32_t endpoint, int family,
 	put(t, o, "probe", checked ? key_of_probe(t, &g->probes[index]) : json_null());
 	put(t, o, "verdict", json_string(verdict_name(verdict)));
 	put(t, o, "reason",
-		checked ? json_escaped(probe.reason, sizeof probe.reason)
+		checked ? json_escaped(reason_format(&probe, check, reason), sizeof reason)
 			: json_string("not checked"));
 	put(t, o, "since_ms", moment(t, probe.since_ms));
 	put(t, o, "checked_ms", moment(t, probe.checked_ms));
 	put(t, o, "doubt_until_ms", moment(t, doubt_of_word(load64(&probe.word))));
+	put(t, o, "suppressed_until_ms",
+		checked ? suppressed_until(t, &probe, check) : json_null());
 	put(t, o, "serving", json_boolean(serving));
 	put(t, o, "last_good",
 		rule->last_good

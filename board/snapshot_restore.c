@@ -11,6 +11,7 @@
  */
 #include "board/snapshot.h"
 
+#include "base/flap.h"
 #include "base/io.h"
 #include "board/event_format.h"
 
@@ -27,6 +28,7 @@ struct restorer {
 	struct board *board;
 	const struct generation *generation;
 	uint64_t now_ms, real_ms;
+	uint64_t taken_ms; /* by wall clock: when the snapshot was made */
 	struct snapshot_counts counts;
 };
 
@@ -261,10 +263,11 @@ static bool read_probe(const struct restorer *r, const json_t *entry, struct boa
 		get_number(entry, "since_ms", &since_ms) ? past(r, since_ms) : out->checked_ms;
 	if (get_number(entry, "latency_us", &n) && n <= UINT32_MAX)
 		out->latency_us = (uint32_t)n;
-	if (get_number(entry, "flaps", &n) && n <= UINT32_MAX)
-		out->flaps = (uint32_t)n;
-	if (!get_until(r, entry, "damped_until_ms", &out->flap_ms))
-		out->flap_ms = 0;
+	if (get_number(entry, "penalty", &n) && n <= FLAP_MAX / FLAP_POINT)
+		out->penalty = (uint32_t)n * FLAP_POINT;
+	out->penalty_ms = past(r, r->taken_ms); /* it has decayed since */
+	if (json_is_integer(json_object_get(entry, "suppressed_until_ms")))
+		out->flags = PROBE_SUPPRESSED;
 	if (reason != NULL)
 		(void)snprintf(out->reason, sizeof out->reason, "%s", reason);
 	return true;
@@ -314,6 +317,8 @@ int snapshot_restore(struct board *b, const struct generation *g, const json_t *
 		return err_set(e, "is not a whole snapshot: \"pools\" or \"probes\" is missing");
 	endpoints = snapshot_endpoints(snapshot);
 	probes = index_by(list, "key");
+	r.taken_ms = real_ms;
+	(void)get_number(json_object_get(snapshot, "clock"), "real_ms", &r.taken_ms);
 	if (endpoints != NULL && probes != NULL) {
 		restore_overrides(&r, endpoints);
 		restore_verdicts(&r, probes);

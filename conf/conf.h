@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/flap.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,8 +101,9 @@ struct conf_check {
 	struct conf_status_range expect[CONF_EXPECT_MAX];
 	size_t expect_count;
 	uint32_t interval_ms, timeout_ms; /* timeout <= interval */
-	uint16_t fall, rise;    /* consecutive failures to go down, successes to come up; >= 1 */
-	uint8_t jitter_percent; /* of the interval, either way: 0..50 */
+	uint16_t fall, rise;     /* consecutive failures to go down, successes to come up; >= 1 */
+	uint8_t jitter_percent;  /* of the interval, either way: 0..50 */
+	struct flap_limits flap; /* reuse < suppress, which can be reached */
 	struct conf_position position;
 };
 

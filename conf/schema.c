@@ -10,6 +10,7 @@
 #define MAX_PROBE_MS 3600000
 #define DAY_MS       86400000
 #define WEEK_MS      604800000
+#define MAX_FLAP     1000000
 
 #define VALUE(level, field)                                                                        \
 	.shape = SHAPE_VALUE, .offset = offsetof(struct level, field),                             \
@@ -207,6 +208,31 @@ const struct schema_key schema_keys[] = {
 		.fallback = "10%", .min = 0, .max = 50,
 		.help = "Random part of `interval`, either way, so that probes do not march in "
 			"step."},
+	{"checks.*.flap", .shape = SHAPE_MAP,
+		.help = "Damping, as BGP has it: an address that changes too often is held down "
+			"until it has been quiet. Each change of what the checks say adds a "
+			"penalty, which halves itself with time. Failures that end before `fall` "
+			"cost part of one: the share `interval` x 6 / `half_life`, so that what "
+			"counts is how many of the probes are such dips (with these defaults about "
+			"29 in a hundred suppress)."},
+	{"checks.*.flap.penalty", VALUE(conf_check, flap.penalty), .type = TYPE_NUMBER,
+		.fallback = "1000", .min = 0, .max = MAX_FLAP,
+		.help = "Points for each change, up or down. 0: no damping."},
+	{"checks.*.flap.half_life", VALUE(conf_check, flap.half_life_ms), .type = TYPE_DURATION,
+		.unit_ms = 1, .fallback = "1m", .min = 1000, .max = MAX_TTL_MS,
+		.help = "In this time the penalty halves itself. A check with a long `interval` "
+			"sees little in a minute: give it 12 times its interval."},
+	{"checks.*.flap.suppress", VALUE(conf_check, flap.suppress), .type = TYPE_NUMBER,
+		.fallback = "2500", .min = 1, .max = MAX_FLAP,
+		.help = "Above this the address is down, whatever its probes say."},
+	{"checks.*.flap.reuse", VALUE(conf_check, flap.reuse), .type = TYPE_NUMBER,
+		.fallback = "750", .min = 1, .max = MAX_FLAP,
+		.help = "Below this it is free again. Less than `suppress`."},
+	{"checks.*.flap.max_suppress", VALUE(conf_check, flap.max_suppress_ms),
+		.type = TYPE_DURATION, .unit_ms = 1, .fallback = "10m", .min = 1000,
+		.max = MAX_TTL_MS,
+		.help = "It is free at the latest this long after its last change or dip: the "
+			"penalty does not rise above what takes that long."},
 
 	{"pools", .shape = SHAPE_NAMES, .type = TYPE_NAME, MANY(conf, pools, pool_count, conf_pool),
 		.position = offsetof(struct conf_pool, position), .at_most = CONF_POOLS_MAX,

@@ -210,6 +210,31 @@ static void verify_regions(struct binder *b)
 	verify_rules(b);
 }
 
+/* A limit that can never be passed, or never be left, is a mistake. */
+static void verify_flap(struct binder *b, const struct conf_check *check)
+{
+	const struct flap_limits *flap = &check->flap;
+	char max[DURATION_TEXT_MAX], half_life[DURATION_TEXT_MAX];
+
+	if (flap->penalty == 0 || binder_spoilt(b, &flap->suppress) ||
+		binder_spoilt(b, &flap->reuse))
+		return;
+	if (flap->reuse >= flap->suppress) {
+		binder_error(b, binder_position(b, &flap->reuse, check->position),
+			"check \"%s\": flap.reuse %u must be less than flap.suppress %u",
+			check->name, flap->reuse, flap->suppress);
+		return;
+	}
+	if (flap_ceiling(flap) > (uint64_t)flap->suppress * FLAP_POINT ||
+		binder_spoilt(b, &flap->half_life_ms) || binder_spoilt(b, &flap->max_suppress_ms))
+		return;
+	binder_error(b, binder_position(b, &flap->max_suppress_ms, check->position),
+		"check \"%s\": nothing is ever suppressed: with a half-life of %s a penalty that "
+		"falls to %u within max_suppress %s is not above %u",
+		check->name, duration_format(flap->half_life_ms, half_life), flap->reuse,
+		duration_format(flap->max_suppress_ms, max), flap->suppress);
+}
+
 static void verify_checks(struct binder *b)
 {
 	const struct conf *c = b->conf;
@@ -218,6 +243,7 @@ static void verify_checks(struct binder *b)
 		const struct conf_check *check = &c->checks[i];
 		char timeout[DURATION_TEXT_MAX], interval[DURATION_TEXT_MAX];
 
+		verify_flap(b, check);
 		if (check->timeout_ms <= check->interval_ms ||
 			binder_spoilt(b, &check->interval_ms))
 			continue;

@@ -121,7 +121,8 @@ static void add_address(struct table *t, const char *pool, const json_t *endpoin
 	else
 		table_add(t, "%" PRIu64, weight);
 	table_add(t, "%" PRIu64, get_number(endpoint, "load"));
-	table_add(t, "%s", get_text(address, "reason"));
+	table_add(t, "%s%s", get_text(address, "reason"),
+		left(address, "suppressed_until_ms", now_ms, end));
 }
 
 static void print_endpoints(const json_t *status, uint64_t now_ms, struct text *out)

@@ -5,7 +5,8 @@
 
 #include "board/generation.h"
 
-/* One EVENT_VERDICT for every endpoint address that rests on the probe. */
+/* One EVENT_VERDICT for every endpoint address that rests on the probe. `from` and `to` are equal
+ * when it is down and from now on suppressed. */
 void announce_verdict(const struct board *b, const struct generation *g, const struct probe *probe,
 	enum verdict from, enum verdict to, const char *reason);
 

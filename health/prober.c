@@ -54,17 +54,9 @@ static void count_up(struct prober *p, enum health_counter counter, uint64_t n)
 
 static void publish(struct prober *p, const struct target *t)
 {
-	struct board_probe cell = {
-		.successes = t->state.successes,
-		.failures = t->state.failures,
-		.latency_us = t->latency_us,
-		.since_ms = t->state.since_ms,
-		.checked_ms = t->checked_ms,
-		.flap_ms = t->state.flap_ms,
-		.flaps = t->state.flaps,
-	};
+	struct board_probe cell = {.latency_us = t->latency_us, .checked_ms = t->checked_ms};
 
-	atomic_init(&cell.word, VERDICT_WORD(t->state.verdict, t->state.doubt_until_ms));
+	verdict_store(&t->state, &cell);
 	(void)snprintf(cell.reason, sizeof cell.reason, "%s", t->reason);
 	board_write_probe(p->board, t->probe->slot, &cell);
 }
@@ -84,19 +76,44 @@ static void adopt(struct prober *p, struct target *t, uint64_t now_ms)
 
 /* ---- evidence ---- */
 
+#define SUPPRESSED_TEXT_MAX 120u
+
+/* The reason of an event, and what damping has to do with it. */
+static void tell_flapping(const struct target *t, const struct verdict_state *before,
+	uint64_t now_ms, char *out, size_t size)
+{
+	uint64_t free_ms = flap_free_ms(&t->state.flap, &t->limits.flap);
+	uint32_t points = flap_at(&t->state.flap, &t->limits.flap, now_ms) / FLAP_POINT;
+	uint64_t left_ms = free_ms > now_ms ? (free_ms - now_ms + 999) / 1000 * 1000 : 0;
+	char span[DURATION_TEXT_MAX];
+
+	if (t->state.suppressed && !before->suppressed)
+		(void)snprintf(out, size,
+			"%s; suppressed for flapping: penalty %u is above %u; free in %s, if it is "
+			"quiet until then",
+			t->reason, points, t->limits.flap.suppress, duration_format(left_ms, span));
+	else if (before->verdict == VERDICT_DOWN && before->good)
+		(void)snprintf(out, size, "%s; no longer suppressed", t->reason);
+	else
+		(void)snprintf(out, size, "%s", t->reason);
+}
+
 /* Take evidence `times` over, publish it, and tell when the verdict changed. */
 static void judge(struct prober *p, struct target *t, enum evidence evidence, uint32_t times,
 	uint64_t now_ms, uint64_t next_ms)
 {
-	enum verdict before = t->state.verdict;
+	const struct verdict_state before = t->state;
+	char text[BOARD_REASON_MAX + SUPPRESSED_TEXT_MAX];
 
 	for (uint32_t i = 0; i < times; i++)
 		(void)verdict_step(&t->state, evidence, &t->limits, now_ms, next_ms);
 	publish(p, t);
-	if (t->state.verdict == before)
+	if (t->state.verdict != before.verdict)
+		count_up(p, HEALTH_CHANGES, 1);
+	else if (before.suppressed || !t->state.suppressed)
 		return;
-	count_up(p, HEALTH_CHANGES, 1);
-	announce_verdict(p->board, p->generation, t->probe, before, t->state.verdict, t->reason);
+	tell_flapping(t, &before, now_ms, text, sizeof text);
+	announce_verdict(p->board, p->generation, t->probe, before.verdict, t->state.verdict, text);
 }
 
 /* Judge the connects that are held, when there are enough of them. */
@@ -392,7 +409,9 @@ int prober_new(struct prober **out, const struct generation *g, struct board *b,
 		p->untested[family_of(t)].targets++;
 		t->limits = (struct verdict_limits){.fall = c->fall,
 			.rise = c->rise,
-			.gap_ms = scheduler_gap_ms(c->interval_ms, c->jitter_percent)};
+			.gap_ms = scheduler_gap_ms(c->interval_ms, c->jitter_percent),
+			.interval_ms = c->interval_ms,
+			.flap = c->flap};
 		scheduler_set(&p->scheduler, i, c->interval_ms, c->timeout_ms, c->jitter_percent);
 	}
 	*out = p;

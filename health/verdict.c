@@ -1,64 +1,95 @@
 #include "health/verdict.h"
 
-/* Successes that a rise takes at a given moment. */
-static uint32_t rise_at(
-	const struct verdict_state *s, const struct verdict_limits *limits, uint64_t when_ms)
+static uint32_t gap_of(const struct verdict_limits *limits)
 {
-	uint32_t rise = limits->rise;
-
-	if (when_ms < s->flap_ms)
-		rise *= VERDICT_FLAP_FACTOR;
-	return rise < VERDICT_STREAK_MAX ? rise : VERDICT_STREAK_MAX;
+	return limits->gap_ms > 0 ? limits->gap_ms : 1;
 }
 
-/* Probes that a streak of `have` still needs for `want`: at least the next one. */
-static uint64_t probes_left(uint32_t want, uint32_t have)
+/* ---- the penalty ---- */
+
+static uint32_t change_penalty(const struct verdict_limits *limits)
 {
-	return want > have ? want - have : 1;
+	return limits->flap.penalty * FLAP_POINT;
 }
 
-/* The k-th probe from now, k = 1 being the next one, runs at next + (k - 1) * gap at the earliest.
- */
-static uint64_t probe_time(uint64_t next_ms, uint64_t k, uint32_t gap_ms)
+static uint32_t dip_penalty(const struct verdict_limits *limits)
 {
-	return next_ms + (k - 1) * gap_ms;
+	uint64_t whole = change_penalty(limits), half_ms = limits->flap.half_life_ms;
+	uint64_t interval_ms = (uint64_t)limits->interval_ms * VERDICT_DIP_LOOKS;
+
+	return (uint32_t)(interval_ms < half_ms ? whole * interval_ms / half_ms : whole);
 }
 
-/* The earliest end of a rise. Damping may end before the streak does: then the first probe after
- * its end that already has the ordinary number is enough. */
+/* Add to the penalty; that may suppress. */
+static void charge(struct verdict_state *s, const struct verdict_limits *limits, uint32_t amount,
+	uint64_t now_ms)
+{
+	flap_add(&s->flap, &limits->flap, amount, now_ms);
+	if (flap_suppresses(&s->flap, &limits->flap, now_ms))
+		s->suppressed = true;
+}
+
+/* Free what has served its time, or is not damped any more after a reload. */
+static void release(struct verdict_state *s, const struct verdict_limits *limits, uint64_t now_ms)
+{
+	if (limits->flap.penalty == 0 || now_ms >= flap_free_ms(&s->flap, &limits->flap))
+		s->suppressed = false;
+}
+
+/* ---- doubt ---- */
+
+/* When the probe that ends a streak of `have` at `want` runs at the earliest: at least the next. */
+static uint64_t streak_end(
+	const struct verdict_limits *limits, uint32_t want, uint32_t have, uint64_t next_ms)
+{
+	uint64_t more = want > have ? want - have - 1 : 0;
+
+	return next_ms + more * gap_of(limits);
+}
+
+/* The first probe at `when_ms` or later. */
+static uint64_t first_probe(const struct verdict_limits *limits, uint64_t when_ms, uint64_t next_ms)
+{
+	uint64_t gap_ms = gap_of(limits);
+
+	if (when_ms <= next_ms)
+		return next_ms;
+	return next_ms + (when_ms - next_ms + gap_ms - 1) / gap_ms * gap_ms;
+}
+
+/* The earliest end of a rise: once good, which costs a change, it must be free as well. */
 static uint64_t rise_end(
 	const struct verdict_state *s, const struct verdict_limits *limits, uint64_t next_ms)
 {
-	uint32_t gap_ms = limits->gap_ms > 0 ? limits->gap_ms : 1;
-	uint64_t plain = probes_left(limits->rise, s->successes);
-	uint64_t damped, after;
+	struct verdict_state then = *s;
+	uint64_t at_ms = next_ms;
 
-	if (s->flap_ms <= probe_time(next_ms, plain, gap_ms))
-		return probe_time(next_ms, plain, gap_ms);
-	damped = probes_left(rise_at(s, limits, next_ms), s->successes);
-	after = 1 + (s->flap_ms - next_ms + gap_ms - 1) / gap_ms;
-	return probe_time(next_ms, after < damped ? after : damped, gap_ms);
+	if (!s->good) {
+		at_ms = streak_end(limits, limits->rise, s->successes, next_ms);
+		release(&then, limits, at_ms);
+		charge(&then, limits, change_penalty(limits), at_ms);
+	}
+	if (!then.suppressed)
+		return at_ms;
+	return first_probe(limits, flap_free_ms(&then.flap, &limits->flap), next_ms);
 }
 
 /* The doubt that probes alone cause. */
 static uint64_t doubt(
 	const struct verdict_state *s, const struct verdict_limits *limits, uint64_t next_ms)
 {
-	uint32_t gap_ms = limits->gap_ms > 0 ? limits->gap_ms : 1;
-
 	switch (s->verdict) {
 	case VERDICT_UNKNOWN: return next_ms;
 	case VERDICT_UP:
 		if (s->failures == 0)
 			return 0;
-		return probe_time(next_ms, probes_left(limits->fall, s->failures), gap_ms);
-	case VERDICT_DOWN:
-		if (s->successes == 0)
-			return 0;
-		return rise_end(s, limits, next_ms);
+		return streak_end(limits, limits->fall, s->failures, next_ms);
+	case VERDICT_DOWN: return s->successes > 0 ? rise_end(s, limits, next_ms) : 0;
 	}
 	return 0;
 }
+
+/* ---- steps ---- */
 
 static void count_streak(struct verdict_state *s, bool success)
 {
@@ -70,38 +101,38 @@ static void count_streak(struct verdict_state *s, bool success)
 		(*grows)++;
 }
 
-static void change(struct verdict_state *s, enum verdict to, uint64_t now_ms)
+/* Good or bad, and what that costs. `dipped`: failures came before this success. */
+static void judge(struct verdict_state *s, bool success, bool dipped,
+	const struct verdict_limits *limits, uint64_t now_ms)
 {
-	if (s->verdict != VERDICT_UNKNOWN) {
-		uint64_t quiet_ms = now_ms > s->since_ms ? now_ms - s->since_ms : 0;
+	bool turns = s->good ? s->failures >= limits->fall : s->successes >= limits->rise;
 
-		if (quiet_ms >= VERDICT_FLAP_WINDOW_MS)
-			s->flaps = 0;
-		s->flaps++;
-		s->flap_ms = s->flaps >= VERDICT_FLAP_CHANGES ? now_ms + VERDICT_FLAP_WINDOW_MS : 0;
+	release(s, limits, now_ms);
+	if (s->verdict == VERDICT_UNKNOWN) {
+		s->good = success;
+	} else if (turns) {
+		s->good = success;
+		charge(s, limits, change_penalty(limits), now_ms);
+	} else if (s->good && dipped) {
+		charge(s, limits, dip_penalty(limits), now_ms);
 	}
-	s->verdict = to;
-	s->since_ms = now_ms;
 }
 
 bool verdict_step(struct verdict_state *s, enum evidence evidence,
 	const struct verdict_limits *limits, uint64_t now_ms, uint64_t next_ms)
 {
 	bool success = evidence == EVIDENCE_SUCCESS;
+	bool dipped = success && s->failures > 0;
 	enum verdict before = s->verdict;
 
 	count_streak(s, success);
-	switch (before) {
-	case VERDICT_UNKNOWN: change(s, success ? VERDICT_UP : VERDICT_DOWN, now_ms); break;
-	case VERDICT_UP:
-		if (!success && s->failures >= limits->fall)
-			change(s, VERDICT_DOWN, now_ms);
-		break;
-	case VERDICT_DOWN:
-		if (success && s->successes >= rise_at(s, limits, now_ms))
-			change(s, VERDICT_UP, now_ms);
-		break;
-	}
+	judge(s, success, dipped, limits, now_ms);
+	if (!s->good || s->suppressed)
+		s->verdict = VERDICT_DOWN;
+	else if (success) /* a failure does not free, it only does not bring down yet */
+		s->verdict = VERDICT_UP;
+	if (s->verdict != before)
+		s->since_ms = now_ms;
 	if (evidence != EVIDENCE_PASSIVE_FAILURE)
 		s->doubt_until_ms = doubt(s, limits, next_ms);
 	else if (s->verdict == VERDICT_DOWN)
@@ -116,6 +147,8 @@ void verdict_reschedule(
 		s->doubt_until_ms = doubt(s, limits, next_ms);
 }
 
+/* ---- the cell ---- */
+
 struct verdict_state verdict_restore(const struct board_probe *cell, bool whole, uint64_t now_ms)
 {
 	uint64_t word = atomic_load_explicit(&cell->word, memory_order_relaxed);
@@ -124,6 +157,7 @@ struct verdict_state verdict_restore(const struct board_probe *cell, bool whole,
 	if (s.verdict == VERDICT_UNKNOWN)
 		return s;
 	s.since_ms = now_ms;
+	s.good = s.verdict == VERDICT_UP;
 	if (!whole)
 		return s;
 	s.doubt_until_ms = doubt_of_word(word);
@@ -133,8 +167,22 @@ struct verdict_state verdict_restore(const struct board_probe *cell, bool whole,
 	}
 	if (cell->since_ms > 0 && cell->since_ms <= now_ms)
 		s.since_ms = cell->since_ms;
-	s.flaps = cell->flaps;
-	if (cell->flap_ms <= now_ms + VERDICT_FLAP_WINDOW_MS)
-		s.flap_ms = cell->flap_ms;
+	s.flap.penalty = cell->penalty;
+	s.flap.at_ms = cell->penalty_ms <= now_ms ? cell->penalty_ms : now_ms;
+	if (s.verdict == VERDICT_DOWN) {
+		s.suppressed = (cell->flags & PROBE_SUPPRESSED) != 0;
+		s.good = (cell->flags & PROBE_GOOD) != 0;
+	}
 	return s;
+}
+
+void verdict_store(const struct verdict_state *s, struct board_probe *cell)
+{
+	atomic_init(&cell->word, VERDICT_WORD(s->verdict, s->doubt_until_ms));
+	cell->successes = s->successes;
+	cell->failures = s->failures;
+	cell->since_ms = s->since_ms;
+	cell->penalty = s->flap.penalty;
+	cell->penalty_ms = s->flap.at_ms;
+	cell->flags = (s->suppressed ? PROBE_SUPPRESSED : 0u) | (s->good ? PROBE_GOOD : 0u);
 }

@@ -1,5 +1,5 @@
 """Checks, verdicts, events."""
-import socket, threading, time
+import os, re, signal, socket, threading, time
 import pytest
 from lab import Proxy, conf, four_proxies, serve, wait, ZONE
 
@@ -133,3 +133,80 @@ def test_a_dead_proxy_is_noticed_by_the_balancer_before_its_next_probe(lab):
     wait("the verdict", lambda: server.verdict("web/nyc1") == "down")
     wait("its event", lambda: "balancer" in server.events(event="verdict", to="down")[-1]["text"])
     wait("DNS to follow", lambda: server.ips("www.master.com", subnet="10.2.0.0/16") <= {lab.ip(11), lab.ip(12)})
+
+
+def address_of(server, key):
+    pool, name = key.split("/")
+    return next(a for p, e, a in server.addresses() if p == pool and e["name"] == name)
+
+
+def row_of(server, key):
+    return next(l for l in server.cli("status").stdout.splitlines() if l.startswith(key + " "))
+
+
+def test_the_table_says_the_streak_beside_the_last_outcome(lab):
+    server, proxies = serve(lab, check="{http: {port: 8080}, interval: 100ms, timeout: 100ms, fall: 1, rise: 1000}")
+    proxies["lon1"].status = 503
+    wait("down", lambda: server.verdict("web/lon1") == "down")
+    assert address_of(server, "web/lon1")["reason"] == "status 503"
+    proxies["lon1"].status = 200
+    wait("a streak", lambda: re.fullmatch(r"status 200, \d+ of 1000 good", address_of(server, "web/lon1")["reason"]))
+    assert re.search(r" down .* status 200, \d+ of 1000 good$", row_of(server, "web/lon1"))
+
+
+def test_flaps_are_damped_over_a_death_of_health(lab):
+    server, proxies = serve(lab, check="{http: {port: 8080}, interval: 100ms, timeout: 100ms, fall: 1, rise: 1,"
+                                       " flap: {half_life: 10m, max_suppress: 2h}}")
+    start = server.last_sequence()
+    for _ in range(4):  # 8 changes of what the checks say
+        for status in (503, 200):
+            proxies["lon1"].status = status
+            wait(f"{status}", lambda: address_of(server, "web/lon1")["reason"].startswith(f"status {status}"))
+    told = [(e["from"], e["to"]) for e in server.events(start, event="verdict", endpoint="lon1")]
+    assert told == [("up", "down"), ("down", "up"), ("up", "down")]  # and then no more
+    text = server.events(start, event="verdict", endpoint="lon1")[-1]["text"]
+    assert text.startswith("status 503; suppressed for flapping: penalty 29") and "is above 2500; free in " in text, text
+
+    def suppressed():
+        address = address_of(server, "web/lon1")
+        probe = next(p for p in server.status()["probes"] if p["key"] == address["probe"])
+        assert address["verdict"] == "down" and address["reason"] == "status 200; suppressed for flapping"
+        assert probe["reason"] == "status 200" and 6000 < probe["penalty"] <= 8000
+        assert abs(address["suppressed_until_ms"] - probe["suppressed_until_ms"]) < 60000  # of two snapshots
+        assert address["suppressed_until_ms"] > time.time() * 1000 + 60000
+        assert re.search(r" down .* status 200; suppressed for flapping \(\d+m\w* left\)$", row_of(server, "web/lon1"))
+    suppressed()
+    pid = server.role("health")
+    os.kill(pid, signal.SIGKILL)
+    wait("its successor", lambda: server.role("health") not in (0, None, pid))
+    checked = address_of(server, "web/lon1")["checked_ms"]
+    wait("its probes", lambda: address_of(server, "web/lon1")["checked_ms"] > checked + 300)
+    suppressed()
+    # an operator's word is stronger, and others are not damped
+    assert lab.ip(11) not in server.ips("www.master.com", subnet="10.1.0.0/16")
+    server.cli("force-up", "web/lon1")
+    wait("it to be served", lambda: lab.ip(11) in server.ips("london.master.com"))
+    assert server.verdict("web/lon2") == "up"
+
+
+def test_every_second_failure_does_not_stay_up(lab):
+    """It never fails `fall` times in a row."""
+    counts = {}
+
+    def alternate(c):
+        c.recv(4096)
+        n = counts["n"] = counts.get("n", 0) + 1
+        status = b"200 OK" if n % 2 else b"503 Busy"
+        c.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        c.recv(4096)
+    for n, who in ((11, "lon1"), (21, "nyc1"), (31, "sin1")):
+        lab.proxy(n, name=who)
+    odd = Hostile(lab.ip(12), alternate)
+    lab.write("zones/master.com.zone", ZONE)
+    server = lab.start(conf(lab, check="{http: {port: 8080}, interval: 200ms, timeout: 200ms, fall: 2, rise: 2,"
+                                       " flap: {half_life: 10s, suppress: 1500, max_suppress: 1m}}"))
+    server.wait_verdicts()
+    down = wait("down", lambda: server.events(event="verdict", endpoint="lon2", to="down"))
+    assert "suppressed for flapping" in down[0]["text"], down
+    assert {server.verdict(f"web/{e}") for e in ("lon1", "nyc1", "sin1")} == {"up"}
+    odd.socket.close()

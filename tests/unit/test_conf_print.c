@@ -60,6 +60,7 @@ static void assert_same_checks(const struct conf *a, const struct conf *b)
 		assert_int_equal(r->fall, s->fall);
 		assert_int_equal(r->rise, s->rise);
 		assert_int_equal(r->jitter_percent, s->jitter_percent);
+		assert_memory_equal(&r->flap, &s->flap, sizeof r->flap);
 	}
 }
 
@@ -187,9 +188,9 @@ static void printed_configurations_load_to_the_same(void **state)
 		"regions: {\"null\": {}, 1: {}, 1.5: {}, yes: {}, _: {}}\n"
 		"geo: {databases: [\"a b.mmdb\", \"q\\\"\\\\.mmdb\", \"- x: # é\"], networks: "
 		"{\"::/0\": \"null\", 10.0.0.0/8: 1.5}}\n",
-		CONF_HEAD
-		"checks:\n  t: {tcp: {port: 1}, interval: 1500ms, timeout: 1s, jitter: 0%}\n"
-		"  h: {http: {port: 1, path: \"/?a=\\\"&b='\"}}\n",
+		CONF_HEAD "checks:\n  t: {tcp: {port: 1}, interval: 1500ms, timeout: 1s, jitter: "
+			  "0%, flap: {suppress: 3000}}\n"
+			  "  h: {http: {port: 1, path: \"/?a=\\\"&b='\"}}\n",
 		CONF_HEAD
 		"pools:\n  p: {steer: [failover, round_robin], ttl: 0, when_all_down: nodata,\n"
 		"    endpoints: {a: {address: 2001:db8::1, tier: 3}, b: {address: 192.0.2.1}}}\n"
@@ -236,6 +237,12 @@ static void defaults_are_printed(void **state)
 				       "    fall: 2\n"
 				       "    rise: 3\n"
 				       "    jitter: 10%\n"
+				       "    flap:\n"
+				       "      penalty: 1000\n"
+				       "      half_life: 1m\n"
+				       "      suppress: 2500\n"
+				       "      reuse: 750\n"
+				       "      max_suppress: 10m\n"
 				       "pools:\n"
 				       "  p:\n"
 				       "    steer: [weighted]\n"

@@ -24,6 +24,9 @@ static const char *const accepted[] = {
 	CHECK_OF("fall: 1, rise: 1"),
 	CHECK_OF("fall: 1000, rise: 1000"),
 	CHECK_OF("fall: \"7\""),
+	CHECK_OF("flap: {penalty: 0}"),
+	CHECK_OF("flap: {penalty: 1000000, half_life: 1s, suppress: 2, reuse: 1, max_suppress: "
+		 "24h}"),
 	CHECK_OF("jitter: 0%"),
 	CHECK_OF("jitter: 50%"),
 	"checks:\n  c: {tcp: {port: 1}}\n  d: {tcp: {port: 65535}}\n",
@@ -153,6 +156,14 @@ static const struct {
 	{BAL_OF("idle_timeout: ^8d"), "balancer[1].idle_timeout: \"8d\"" RANGE("1s", "7d")},
 	{BAL_OF("drain_timeout: ^8d"), "balancer[1].drain_timeout: \"8d\"" RANGE("0s", "7d")},
 	/* percentages */
+	{CHECK_OF("flap: {penalty: ^1000001}"),
+		"checks.c.flap.penalty: \"1000001\"" RANGE("0", "1000000")},
+	{CHECK_OF("flap: {half_life: ^999ms}"),
+		"checks.c.flap.half_life: \"999ms\"" RANGE("1s", "1d")},
+	{CHECK_OF("flap: {suppress: ^0}"), "checks.c.flap.suppress: \"0\"" RANGE("1", "1000000")},
+	{CHECK_OF("flap: {reuse: ^0}"), "checks.c.flap.reuse: \"0\"" RANGE("1", "1000000")},
+	{CHECK_OF("flap: {max_suppress: ^0s}"),
+		"checks.c.flap.max_suppress: \"0s\"" RANGE("1s", "1d")},
 	{CHECK_OF("jitter: ^51%"), "checks.c.jitter: \"51%\"" RANGE("0%", "50%")},
 	{CHECK_OF("jitter: ^10"),
 		"checks.c.jitter: \"10\" is no percentage: write a number with %, "

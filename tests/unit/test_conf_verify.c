@@ -153,6 +153,14 @@ static void a_check_is_of_one_kind(void **state)
 			"check \"c\": timeout 6s is longer than interval 5s"},
 		{"checks: {c: {tcp: {port: 1}, timeout: ^5001ms}}\n",
 			"check \"c\": timeout 5s1ms is longer than interval 5s"},
+		/* limits that nothing could pass, or leave */
+		{"checks: {c: {tcp: {port: 1}, flap: {suppress: 700, reuse: ^700}}}\n",
+			"check \"c\": flap.reuse 700 must be less than flap.suppress 700"},
+		{"checks: {^c: {tcp: {port: 1}, flap: {suppress: 750}}}\n",
+			"check \"c\": flap.reuse 750 must be less than flap.suppress 750"},
+		{"checks: {c: {tcp: {port: 1}, flap: {max_suppress: ^1m44s}}}\n",
+			"check \"c\": nothing is ever suppressed: with a half-life of 1m a penalty "
+			"that falls to 750 within max_suppress 1m44s is not above 2500"},
 		/* a broken interval says nothing about the timeout */
 		{"checks: {c: {tcp: {port: 1}, interval: ^x, timeout: 30s}}\n",
 			"checks.c.interval: \"x\" is no duration: write whole numbers with units, "
@@ -162,6 +170,9 @@ static void a_check_is_of_one_kind(void **state)
 
 	(void)state;
 	run(cases, COUNT(cases));
+	conf_free(conf_good("checks: {c: {tcp: {port: 1}, flap: {max_suppress: 1m45s}}}\n"));
+	/* without a penalty the rest does not matter */
+	conf_free(conf_good("checks: {c: {tcp: {port: 1}, flap: {penalty: 0, suppress: 1}}}\n"));
 }
 
 static void a_pipeline_makes_tiers_then_selects_once(void **state)

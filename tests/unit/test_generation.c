@@ -357,27 +357,34 @@ static void a_probes_key_says_what_decides_its_verdict(void **state)
 		.timeout_ms = 2000,
 		.fall = 2,
 		.rise = 3,
-		.jitter_percent = 10};
+		.jitter_percent = 10,
+		.flap = {.penalty = 1000,
+			.suppress = 2500,
+			.reuse = 750,
+			.half_life_ms = 60000,
+			.max_suppress_ms = 600000}};
 	struct hostport target = {.port = 8080};
 	char path[CONF_URL_PATH_MAX + 1], key[BOARD_KEY_MAX], other[BOARD_KEY_MAX];
 
 	(void)state;
 	assert_int_equal(addr_parse("2001:db8::1", &target.addr), 0);
 	probe_key(&c, &target, key);
-	assert_string_equal(key,
-		"http [2001:db8::1]:8080 /healthz host= expect=200-299,404-404 @5000/2000/2/3/10");
+	assert_string_equal(key, "http [2001:db8::1]:8080 /healthz host= expect=200-299,404-404 "
+				 "@5000/2000/2/3/10/1000/60000/2500/750/600000");
 	/* too long for a key: still different for different tests, and still within it */
 	memset(path, 'p', CONF_URL_PATH_MAX);
 	path[CONF_URL_PATH_MAX] = '\0';
 	c.path = path;
 	c.interval_ms = c.timeout_ms = UINT32_MAX;
 	c.fall = c.rise = UINT16_MAX;
+	c.flap = (struct flap_limits){1000000, 1000000, 1000000, 86400000, 86400000};
 	probe_key(&c, &target, key);
 	path[CONF_URL_PATH_MAX - 1] = 'q';
 	probe_key(&c, &target, other);
 	assert_true(strlen(key) < BOARD_KEY_MAX);
 	assert_string_not_equal(key, other);
-	assert_non_null(strstr(key, " @4294967295/4294967295/65535/65535/10"));
+	assert_non_null(strstr(key, " @4294967295/4294967295/65535/65535/10/"
+				    "1000000/86400000/1000000/1000000/86400000"));
 }
 
 static void a_board_without_room_takes_nothing(void **state)

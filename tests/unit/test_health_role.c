@@ -349,7 +349,8 @@ static void a_new_process_goes_on_from_the_cells(void **state)
 		(struct board_probe){.failures = 998,
 			.since_ms = 5,
 			.checked_ms = 6,
-			.flaps = VERDICT_FLAP_CHANGES - 1,
+			.penalty = 500 * FLAP_POINT,
+			.penalty_ms = 4,
 			.reason = "old"},
 		VERDICT_WORD(VERDICT_UP, 77));
 	lab_go(&lab);
@@ -367,6 +368,40 @@ static void a_new_process_goes_on_from_the_cells(void **state)
 	assert_int_equal(cell_at(&lab, 1).since_ms, cell.since_ms);
 	assert_int_equal(
 		atomic_load(&board_ring(&lab.board, ROLE_HEALTH)->claimed), lab.cursor.next);
+	lab_stop(&lab);
+	lab_free(&lab);
+}
+
+static void a_rise_that_damping_holds_down_is_told(void **state)
+{
+	struct board_probe cell;
+	struct lab lab;
+	struct event e;
+
+	(void)state;
+	lab_init(&lab);
+	lab.check.flap = (struct flap_limits){.penalty = 1000,
+		.suppress = 2500,
+		.reuse = 750,
+		.half_life_ms = 86400000,
+		.max_suppress_ms = 2 * 86400000};
+	put_cell(&lab, 0,
+		(struct board_probe){.since_ms = 5,
+			.checked_ms = 6,
+			.penalty = 2400 * FLAP_POINT,
+			.penalty_ms = clock_mono_ms()},
+		VERDICT_WORD(VERDICT_DOWN, 0));
+	lab_go(&lab);
+	do
+		e = next_event(&lab, EVENT_VERDICT);
+	while (strcmp(e.endpoint, "lon1") != 0);
+	assert_string_equal(e.from, "down");
+	assert_string_equal(e.to, "down");
+	assert_non_null(strstr(e.text, "connected; suppressed for flapping: penalty 3"));
+	assert_int_equal(verdict_at(&lab, 0), VERDICT_DOWN);
+	cell = cell_at(&lab, 0);
+	assert_int_equal(cell.flags, PROBE_SUPPRESSED | PROBE_GOOD);
+	assert_int_equal(cell.since_ms, 5); /* it was down all the time */
 	lab_stop(&lab);
 	lab_free(&lab);
 }
@@ -430,6 +465,7 @@ int main(void)
 		cmocka_unit_test(load_is_summed_over_all_rows),
 		cmocka_unit_test(a_pool_that_dies_and_comes_back_is_told),
 		cmocka_unit_test(a_new_process_goes_on_from_the_cells),
+		cmocka_unit_test(a_rise_that_damping_holds_down_is_told),
 		cmocka_unit_test(a_cell_left_half_written_is_repaired),
 		cmocka_unit_test(silence_ends_by_the_timeout_with_its_phase),
 	};

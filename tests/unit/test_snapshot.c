@@ -143,6 +143,59 @@ static void a_round_trip_keeps_overrides_and_young_verdicts(void **state)
 	stage_close(&b);
 }
 
+static struct board_probe probe_at(const struct stage *s, uint32_t endpoint, int family)
+{
+	uint32_t index = s->generation->endpoint_probe[endpoint][family];
+	struct board_probe probe;
+
+	assert_true(board_read_probe(&s->board, s->generation->probes[index].slot, &probe));
+	return probe;
+}
+
+/* Suppressed with a penalty of 3,000 at NOW: 2,000 are left after 35 s, below 750 after 120 s. */
+static void damping_goes_on_after_a_restart(void **state)
+{
+	const uint64_t now = 500000, real = REAL + 60000;
+	struct board_probe probe;
+	struct stage a, b;
+	const json_t *address;
+	struct err e;
+	json_t *o;
+
+	(void)state;
+	stage_open(&a);
+	set_scene(&a);
+	probe = probe_at(&a, WEB_LON1, 0);
+	probe.successes = 1;
+	probe.penalty = 3000 * FLAP_POINT;
+	probe.penalty_ms = NOW;
+	probe.flags = PROBE_SUPPRESSED;
+	board_write_probe(&a.board,
+		a.generation->probes[a.generation->endpoint_probe[WEB_LON1][0]].slot, &probe);
+	o = snapshot_take(&a.board, a.generation, NOW + 35098, REAL);
+	address = json_array_get(json_object_get(endpoint_of(o, "web", "lon1"), "addresses"), 0);
+	assert_string_equal(get_text(address, "reason"),
+		"connection refused, 1 of 3 good; suppressed for flapping");
+	assert_in_range(
+		(uint64_t)get_int(address, "suppressed_until_ms"), REAL + 84902, REAL + 84912);
+	json_decref(o);
+	o = snapshot_take(&a.board, a.generation, NOW, REAL);
+	stage_open(&b);
+	assert_int_equal(snapshot_restore(&b.board, b.generation, o, now, real, NULL, &e), 0);
+	json_decref(o);
+	probe = probe_at(&b, WEB_LON1, 0);
+	assert_int_equal(probe.flags, PROBE_SUPPRESSED);
+	o = snapshot_take(&b.board, b.generation, now, real);
+	address = json_array_get(json_object_get(endpoint_of(o, "web", "lon1"), "addresses"), 0);
+	assert_in_range(
+		(uint64_t)get_int(address, "suppressed_until_ms"), real + 60000, real + 60010);
+	assert_string_equal(
+		get_text(address, "reason"), "connection refused; suppressed for flapping");
+	json_decref(o);
+	stage_close(&a);
+	stage_close(&b);
+}
+
 static void who_served_last_outlives_a_restart(void **state)
 {
 	struct snapshot_counts counts;
@@ -445,6 +498,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_snapshot_tells_what_is_on_the_board),
 		cmocka_unit_test(a_round_trip_keeps_overrides_and_young_verdicts),
+		cmocka_unit_test(damping_goes_on_after_a_restart),
 		cmocka_unit_test(who_served_last_outlives_a_restart),
 		cmocka_unit_test(what_is_over_or_old_is_not_restored),
 		cmocka_unit_test(an_endpoint_with_another_address_inherits_no_verdict),

@@ -1,99 +1,103 @@
-/* The state machine against a slow model that keeps the whole history and works everything out
- * anew, over all short rows of evidence. */
+/* The state machine against a plain model with a real exponential, over all short rows of evidence;
+ * and what damping is for, told as stories. */
 #include "health/verdict.h"
 
 #include "tests/unit/test.h"
 
-#define HISTORY_MAX 64
-#define START_MS    1000000u
+#include <math.h>
 
-struct past {
-	enum evidence evidence;
-	uint64_t at_ms;
-};
+#define START_MS 1000000u
 
-/* The model: what happened, and nothing else. */
+static const struct flap_limits bgp = {.penalty = 1000,
+	.suppress = 2500,
+	.reuse = 750,
+	.half_life_ms = 60000,
+	.max_suppress_ms = 600000};
+
+/* ---- the model ---- */
+
 struct model {
 	struct verdict_limits limits;
-	struct past past[HISTORY_MAX];
-	size_t count;
-};
-
-struct opinion {
+	int row; /* > 0: successes in a row, < 0: failures */
+	bool known, good, suppressed;
+	double penalty;
+	uint64_t charged_ms;
 	enum verdict verdict;
 	uint64_t since_ms;
+	bool close; /* a penalty was so near a limit that the last digit decides: anything goes */
 };
 
-/* Length of the row of equal results that ends with past[last]. */
-static uint32_t row_length(const struct model *m, size_t last)
+static double penalty_of(const struct model *m, uint64_t at_ms)
 {
-	bool success = m->past[last].evidence == EVIDENCE_SUCCESS;
-	uint32_t n = 0;
-
-	for (size_t i = last + 1; i-- > 0;) {
-		if ((m->past[i].evidence == EVIDENCE_SUCCESS) != success)
-			break;
-		n++;
-	}
-	return n;
+	return m->penalty * exp2(-(double)(at_ms - m->charged_ms) / m->limits.flap.half_life_ms);
 }
 
-/* Damped at `when`: the last changes up to then, each less than a window after the one before it and the last
- * less than a window ago, are at least VERDICT_FLAP_CHANGES. */
-static bool is_damped(const uint64_t *changes, size_t count, uint64_t when_ms)
+static bool above(struct model *m, double value, double limit)
 {
-	size_t run = 0;
-
-	for (size_t i = count; i-- > 0; when_ms = changes[i]) {
-		if (when_ms - changes[i] >= VERDICT_FLAP_WINDOW_MS)
-			break;
-		run++;
-	}
-	return run >= VERDICT_FLAP_CHANGES;
+	if (fabs(value - limit) < limit * 0.002)
+		m->close = true;
+	return value > limit;
 }
 
-/* Read the whole history from its beginning. */
-static struct opinion model_read(const struct model *m)
+static void model_charge(struct model *m, double points, uint64_t at_ms)
 {
-	struct opinion o = {VERDICT_UNKNOWN, 0};
-	uint64_t changes[HISTORY_MAX];
-	size_t change_count = 0;
+	m->penalty = penalty_of(m, at_ms) + points;
+	m->charged_ms = at_ms;
+	if (above(m, m->penalty, m->limits.flap.suppress))
+		m->suppressed = true;
+}
 
-	for (size_t i = 0; i < m->count; i++) {
-		bool success = m->past[i].evidence == EVIDENCE_SUCCESS;
-		uint64_t at_ms = m->past[i].at_ms;
-		uint32_t need = success ? m->limits.rise : m->limits.fall;
-		enum verdict wants = success ? VERDICT_UP : VERDICT_DOWN;
+static void model_step(struct model *m, bool success, uint64_t at_ms)
+{
+	const struct flap_limits *flap = &m->limits.flap;
+	double share = (double)m->limits.interval_ms * VERDICT_DIP_LOOKS / flap->half_life_ms;
+	int before = m->row;
+	enum verdict verdict = m->verdict;
 
-		if (success && is_damped(changes, change_count, at_ms))
-			need *= 2;
-		if (o.verdict == VERDICT_UNKNOWN) {
-			o = (struct opinion){wants, at_ms};
-		} else if (o.verdict != wants && row_length(m, i) >= need) {
-			o = (struct opinion){wants, at_ms};
-			changes[change_count++] = at_ms;
-		}
+	if (success)
+		m->row = before > 0 ? before + 1 : 1;
+	else
+		m->row = before < 0 ? before - 1 : -1;
+	if (at_ms - m->charged_ms >= flap->max_suppress_ms ||
+		!above(m, penalty_of(m, at_ms), flap->reuse))
+		m->suppressed = false;
+	if (!m->known) {
+		m->known = true;
+		m->good = success;
+	} else if (m->good && -m->row >= m->limits.fall) {
+		m->good = false;
+		model_charge(m, flap->penalty, at_ms);
+	} else if (!m->good && m->row >= m->limits.rise) {
+		m->good = true;
+		model_charge(m, flap->penalty, at_ms);
+	} else if (m->good && success && before < 0) {
+		model_charge(m, flap->penalty * (share < 1 ? share : 1), at_ms);
 	}
-	return o;
+	if (!m->good || m->suppressed)
+		m->verdict = VERDICT_DOWN;
+	else if (success)
+		m->verdict = VERDICT_UP;
+	if (m->verdict != verdict)
+		m->since_ms = at_ms;
 }
 
 /* Play the future: when is the verdict another one, if every probe from now on says the same? */
-static uint64_t model_doubt(const struct model *m, uint64_t next_ms)
+static uint64_t model_doubt(const struct model *m, uint64_t next_ms, bool *close)
 {
 	struct model future = *m;
-	enum verdict now = model_read(m).verdict;
-	enum evidence last = m->past[m->count - 1].evidence;
-	bool success = last == EVIDENCE_SUCCESS;
 
-	if ((now == VERDICT_UP) == success)
+	if ((m->verdict == VERDICT_UP) == (m->row > 0))
 		return 0; /* the last outcome agrees: no streak has begun */
-	for (uint64_t at_ms = next_ms;; at_ms += m->limits.gap_ms) {
-		assert_true(future.count < HISTORY_MAX);
-		future.past[future.count++] = (struct past){last, at_ms};
-		if (model_read(&future).verdict != now)
+	for (uint64_t at_ms = next_ms; !future.close; at_ms += m->limits.gap_ms) {
+		model_step(&future, m->row > 0, at_ms);
+		if (future.verdict != m->verdict && !future.close)
 			return at_ms;
 	}
+	*close = true;
+	return 0;
 }
+
+/* ---- all short rows ---- */
 
 struct run {
 	struct verdict_limits limits;
@@ -101,6 +105,15 @@ struct run {
 	unsigned kinds;   /* 2: no passive evidence; 3: with */
 	unsigned length;
 };
+
+/* Over the board and back: another process goes on with it. */
+static struct verdict_state successor(const struct verdict_state *s, uint64_t now_ms)
+{
+	struct board_probe cell = {0};
+
+	verdict_store(s, &cell);
+	return verdict_restore(&cell, true, now_ms);
+}
 
 static void check_row(const struct run *r, uint32_t row)
 {
@@ -114,21 +127,26 @@ static void check_row(const struct run *r, uint32_t row)
 		uint64_t next_ms = now_ms + r->limits.gap_ms;
 		enum verdict before = s.verdict;
 		bool changed = verdict_step(&s, e, &r->limits, now_ms, next_ms);
-		struct opinion want;
+		bool success = e == EVIDENCE_SUCCESS, close = false;
 
-		m.past[m.count++] = (struct past){e, now_ms};
-		want = model_read(&m);
-		assert_int_equal(s.verdict, want.verdict);
-		assert_int_equal(s.since_ms, want.since_ms);
+		model_step(&m, success, now_ms);
+		if (m.close)
+			return;
+		assert_int_equal(s.verdict, m.verdict);
+		assert_int_equal(s.good, m.good);
+		assert_int_equal(s.suppressed, m.suppressed);
+		assert_int_equal(s.since_ms, m.since_ms);
 		assert_int_equal(changed, s.verdict != before);
-		assert_int_equal(e == EVIDENCE_SUCCESS ? s.successes : s.failures,
-			row_length(&m, m.count - 1));
-		assert_int_equal(e == EVIDENCE_SUCCESS ? s.failures : s.successes, 0);
+		assert_int_equal(success ? s.successes : s.failures, abs(m.row));
+		assert_int_equal(success ? s.failures : s.successes, 0);
 		if (e != EVIDENCE_PASSIVE_FAILURE)
-			doubt_ms = model_doubt(&m, next_ms);
-		else if (want.verdict == VERDICT_DOWN)
+			doubt_ms = model_doubt(&m, next_ms, &close);
+		else if (m.verdict == VERDICT_DOWN)
 			doubt_ms = 0;
+		if (close)
+			return;
 		assert_int_equal(s.doubt_until_ms, doubt_ms);
+		s = successor(&s, now_ms);
 	}
 }
 
@@ -144,28 +162,206 @@ static void check_all_rows(const struct run *r)
 
 static void every_short_row_agrees_with_the_model(void **state)
 {
-	static const uint32_t steps_ms[] = {1000, VERDICT_FLAP_WINDOW_MS / 4,
-		VERDICT_FLAP_WINDOW_MS - 1, VERDICT_FLAP_WINDOW_MS};
+	static const uint32_t steps_ms[] = {1000, 5000, 20000, 61000};
 
 	(void)state;
 	for (uint16_t fall = 1; fall <= 3; fall++) {
 		for (uint16_t rise = 1; rise <= 3; rise++) {
 			for (size_t i = 0; i < COUNT(steps_ms); i++) {
 				struct run r = {
-					.limits = {.fall = fall, .rise = rise, .gap_ms = 900},
+					.limits = {.fall = fall,
+						.rise = rise,
+						.gap_ms = 19000,
+						.interval_ms = steps_ms[i],
+						.flap = bgp},
 					.step_ms = steps_ms[i],
 					.kinds = 2,
-					.length = 12,
+					.length = 11,
 				};
 
 				check_all_rows(&r);
-				r.limits.gap_ms = VERDICT_FLAP_WINDOW_MS / 3;
-				check_all_rows(&r); /* damping ends before the streak does */
+				r.limits.gap_ms = 170000; /* longer than most suppressions */
+				check_all_rows(&r);
 				r.kinds = 3;
 				r.length = 7;
 				check_all_rows(&r);
 			}
 		}
+	}
+}
+
+/* ---- stories ---- */
+
+/* A check with the default thresholds and damping. */
+static struct verdict_limits usual(uint32_t interval_ms)
+{
+	return (struct verdict_limits){.fall = 2,
+		.rise = 3,
+		.gap_ms = interval_ms - interval_ms / 10,
+		.interval_ms = interval_ms,
+		.flap = bgp};
+}
+
+static void probe(struct verdict_state *s, const struct verdict_limits *limits, bool success,
+	uint64_t *now_ms)
+{
+	*now_ms += limits->interval_ms;
+	(void)verdict_step(s, success ? EVIDENCE_SUCCESS : EVIDENCE_FAILURE, limits, *now_ms,
+		*now_ms + limits->interval_ms);
+}
+
+static void eight_flaps_in_eight_seconds_end_down_until_it_is_quiet(void **state)
+{
+	struct verdict_limits limits = usual(1000);
+	struct verdict_state s = {0};
+	uint64_t now_ms = START_MS, quiet_ms;
+	unsigned changes = 0;
+
+	(void)state;
+	limits.fall = limits.rise = 1;
+	probe(&s, &limits, true, &now_ms);
+	for (unsigned i = 0; i < 8; i++) {
+		enum verdict before = s.verdict;
+
+		probe(&s, &limits, i % 2 != 0, &now_ms);
+		changes += s.verdict != before;
+	}
+	assert_int_equal(changes, 3); /* down, up, down: the third is above 2500 */
+	assert_int_equal(s.verdict, VERDICT_DOWN);
+	assert_true(s.suppressed && s.good); /* the last flap was up */
+	assert_true(flap_at(&s.flap, &bgp, now_ms) > 7000 * FLAP_POINT);
+	quiet_ms = now_ms;
+	while (s.verdict == VERDICT_DOWN)
+		probe(&s, &limits, true, &now_ms);
+	/* 60 s × log2(7,660 / 750) = 201 s */
+	assert_in_range(now_ms - quiet_ms, 195000, 206000);
+}
+
+static void every_second_failure_ends_suppressed_however_often_one_looks(void **state)
+{
+	static const uint32_t intervals_ms[] = {100, 1000, 2000, 5000, 10000, 20000};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(intervals_ms); i++) {
+		struct verdict_limits limits = usual(intervals_ms[i]);
+		struct verdict_state s = {0};
+		uint64_t now_ms = START_MS;
+		bool success = true;
+
+		for (; s.verdict != VERDICT_DOWN; success = !success) {
+			probe(&s, &limits, success, &now_ms);
+			assert_true(now_ms < START_MS + 300000);
+		}
+		assert_true(s.suppressed && s.good);
+		for (unsigned n = 0; n < 2000; n++, success = !success) {
+			probe(&s, &limits, success, &now_ms);
+			assert_int_equal(s.verdict, VERDICT_DOWN);
+		}
+	}
+}
+
+static void one_failed_probe_a_minute_changes_nothing(void **state)
+{
+	static const uint32_t intervals_ms[] = {100, 1000, 2000, 5000, 10000};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(intervals_ms); i++) {
+		struct verdict_limits limits = usual(intervals_ms[i]);
+		struct verdict_state s = {0};
+		uint64_t now_ms = START_MS;
+		uint32_t a_minute = 60000 / intervals_ms[i];
+
+		for (uint32_t n = 1; n < 200 * a_minute; n++) {
+			probe(&s, &limits, n % a_minute != 0, &now_ms);
+			assert_int_equal(s.verdict, VERDICT_UP);
+			assert_false(s.suppressed);
+		}
+	}
+}
+
+/* A tenth of the probes fails, each alone: a bad line, not a proxy to be taken out. */
+static void a_tenth_of_failures_is_borne(void **state)
+{
+	struct verdict_limits limits = usual(5000);
+	struct verdict_state s = {0};
+	uint64_t now_ms = START_MS;
+
+	(void)state;
+	for (unsigned n = 1; n < 5000; n++) {
+		probe(&s, &limits, n % 10 != 0, &now_ms);
+		assert_int_equal(s.verdict, VERDICT_UP);
+	}
+}
+
+static void a_restart_now_and_then_is_not_damped(void **state)
+{
+	struct verdict_limits limits = usual(5000);
+	struct verdict_state s = {0};
+	uint64_t now_ms = START_MS;
+
+	(void)state;
+	for (unsigned hour = 0; hour < 20; hour++) {
+		for (unsigned n = 0; n < 60; n++)
+			probe(&s, &limits, n >= 6, &now_ms); /* 30 s of 5 min */
+		assert_int_equal(s.verdict, VERDICT_UP);
+		assert_false(s.suppressed);
+	}
+}
+
+static void suppression_ends_at_most_ten_minutes_after_the_last_change(void **state)
+{
+	struct verdict_limits limits = usual(100);
+	struct verdict_state s = {0};
+	uint64_t now_ms = START_MS, last_ms;
+
+	(void)state;
+	limits.fall = limits.rise = 1;
+	for (unsigned i = 0; i < 20000; i++)
+		probe(&s, &limits, i % 2 == 0, &now_ms);
+	assert_true(s.suppressed);
+	last_ms = now_ms;
+	probe(&s, &limits, true, &now_ms);
+	while (s.verdict == VERDICT_DOWN)
+		probe(&s, &limits, true, &now_ms);
+	assert_in_range(now_ms - last_ms, 590000, 600000 + 2 * 100);
+}
+
+static void only_a_success_frees(void **state)
+{
+	struct verdict_limits limits = usual(5000);
+	struct verdict_state s = {.verdict = VERDICT_DOWN,
+		.good = true,
+		.suppressed = true,
+		.successes = 4,
+		.since_ms = 5,
+		.flap = {.penalty = 751 * FLAP_POINT, .at_ms = START_MS}};
+	uint64_t now_ms = START_MS;
+
+	(void)state;
+	probe(&s, &limits, false, &now_ms);
+	assert_false(s.suppressed);
+	assert_int_equal(s.verdict, VERDICT_DOWN); /* not up with a failure for a reason */
+	assert_int_equal(s.doubt_until_ms, 0);
+	probe(&s, &limits, true, &now_ms);
+	assert_int_equal(s.verdict, VERDICT_UP);
+}
+
+static void no_penalty_is_no_damping(void **state)
+{
+	struct verdict_limits limits = usual(1000);
+	struct verdict_state s = {.verdict = VERDICT_DOWN,
+		.good = true,
+		.suppressed = true,
+		.flap = {.penalty = 9000 * FLAP_POINT, .at_ms = START_MS}};
+	uint64_t now_ms = START_MS;
+
+	(void)state;
+	limits.fall = limits.rise = 1;
+	limits.flap.penalty = 0; /* by a reload */
+	for (unsigned i = 0; i < 100; i++) {
+		probe(&s, &limits, i % 2 == 0, &now_ms);
+		assert_int_equal(s.verdict, i % 2 == 0 ? VERDICT_UP : VERDICT_DOWN);
+		assert_false(s.suppressed);
 	}
 }
 
@@ -188,7 +384,7 @@ static void first_outcome_decides(void **state)
 		assert_true(verdict_step(&s, cases[i].evidence, &limits, 70, 1070));
 		assert_int_equal(s.verdict, cases[i].verdict);
 		assert_int_equal(s.since_ms, 70);
-		assert_int_equal(s.flaps, 0);
+		assert_int_equal(s.flap.penalty, 0);
 		assert_int_equal(s.doubt_until_ms, 0);
 	}
 }
@@ -196,7 +392,7 @@ static void first_outcome_decides(void **state)
 static void doubt_ends_with_the_probe_that_could_decide(void **state)
 {
 	struct verdict_limits limits = {.fall = 3, .rise = 2, .gap_ms = 4500};
-	struct verdict_state s = {.verdict = VERDICT_UP};
+	struct verdict_state s = {.verdict = VERDICT_UP, .good = true};
 
 	(void)state;
 	/* one failure seen, two to come: the next probe and one more */
@@ -213,7 +409,7 @@ static void doubt_ends_with_the_probe_that_could_decide(void **state)
 static void passive_evidence_starts_no_doubt(void **state)
 {
 	struct verdict_limits limits = {.fall = 3, .rise = 2, .gap_ms = 5000};
-	struct verdict_state s = {.verdict = VERDICT_UP};
+	struct verdict_state s = {.verdict = VERDICT_UP, .good = true};
 
 	(void)state;
 	(void)verdict_step(&s, EVIDENCE_PASSIVE_FAILURE, &limits, 10000, 15000);
@@ -240,7 +436,7 @@ static void unknown_is_in_doubt_until_its_first_probe(void **state)
 static void streaks_stay_at_their_maximum(void **state)
 {
 	struct verdict_limits limits = {.fall = UINT16_MAX, .rise = UINT16_MAX, .gap_ms = 1};
-	struct verdict_state s = {.verdict = VERDICT_UP};
+	struct verdict_state s = {.verdict = VERDICT_UP, .good = true};
 	uint64_t now_ms = 1;
 
 	(void)state;
@@ -249,9 +445,6 @@ static void streaks_stay_at_their_maximum(void **state)
 	assert_true(verdict_step(&s, EVIDENCE_FAILURE, &limits, now_ms, now_ms + 1));
 	assert_false(verdict_step(&s, EVIDENCE_FAILURE, &limits, now_ms, now_ms + 1));
 	assert_int_equal(s.failures, UINT16_MAX);
-
-	/* damped: twice this rise would be out of reach */
-	s.flap_ms = UINT64_MAX;
 	for (uint32_t i = 1; i < UINT16_MAX; i++, now_ms++)
 		assert_false(verdict_step(&s, EVIDENCE_SUCCESS, &limits, now_ms, now_ms + 1));
 	assert_true(verdict_step(&s, EVIDENCE_SUCCESS, &limits, now_ms, now_ms + 1));
@@ -260,7 +453,8 @@ static void streaks_stay_at_their_maximum(void **state)
 static void lower_thresholds_after_a_reload_take_effect_at_the_next_outcome(void **state)
 {
 	struct verdict_limits limits = {.fall = 2, .rise = 2, .gap_ms = 1000};
-	struct verdict_state s = {.verdict = VERDICT_UP, .failures = 7, .doubt_until_ms = 5000};
+	struct verdict_state s = {
+		.verdict = VERDICT_UP, .good = true, .failures = 7, .doubt_until_ms = 5000};
 
 	(void)state;
 	verdict_reschedule(&s, &limits, 6000);
@@ -270,41 +464,52 @@ static void lower_thresholds_after_a_reload_take_effect_at_the_next_outcome(void
 
 static void state_goes_over_the_board_and_back(void **state)
 {
-	struct board_probe cell = {
-		.failures = 2, .since_ms = 400, .checked_ms = 900, .flap_ms = 5000, .flaps = 4};
-	struct verdict_state s;
+	const struct verdict_state s = {.verdict = VERDICT_DOWN,
+		.good = true,
+		.suppressed = true,
+		.successes = 2,
+		.flap = {.penalty = 123456, .at_ms = 300},
+		.since_ms = 400,
+		.doubt_until_ms = 1234};
+	struct verdict_state back = successor(&s, 1000);
 
 	(void)state;
-	atomic_init(&cell.word, VERDICT_WORD(VERDICT_UP, 1234));
-	s = verdict_restore(&cell, true, 1000);
-	assert_int_equal(s.verdict, VERDICT_UP);
-	assert_int_equal(s.failures, 2);
-	assert_int_equal(s.successes, 0);
-	assert_int_equal(s.since_ms, 400);
-	assert_int_equal(s.flap_ms, 5000);
-	assert_int_equal(s.flaps, 4);
-	assert_int_equal(s.doubt_until_ms, 1234);
+	assert_int_equal(back.verdict, s.verdict);
+	assert_true(back.good && back.suppressed);
+	assert_int_equal(back.successes, 2);
+	assert_int_equal(back.failures, 0);
+	assert_int_equal(back.flap.penalty, 123456);
+	assert_int_equal(back.flap.at_ms, 300);
+	assert_int_equal(back.since_ms, 400);
+	assert_int_equal(back.doubt_until_ms, 1234);
 }
 
 static void what_no_writer_leaves_is_put_right(void **state)
 {
-	struct board_probe cell = {
-		.failures = 2, .successes = 3, .since_ms = 2000, .flap_ms = UINT64_MAX, .flaps = 9};
+	struct board_probe cell = {.failures = 2,
+		.successes = 3,
+		.since_ms = 2000,
+		.penalty = 5,
+		.penalty_ms = UINT64_MAX,
+		.flags = PROBE_SUPPRESSED};
 	struct verdict_state s;
 
 	(void)state;
-	atomic_init(&cell.word, VERDICT_WORD(VERDICT_DOWN, 0));
+	atomic_init(&cell.word, VERDICT_WORD(VERDICT_UP, 0));
 	s = verdict_restore(&cell, true, 1000);
 	assert_int_equal(s.failures + s.successes, 0);
 	assert_int_equal(s.since_ms, 1000);
-	assert_int_equal(s.flap_ms, 0);
+	assert_int_equal(s.flap.at_ms, 1000);
+	assert_true(s.good && !s.suppressed); /* it is up */
 
 	/* torn by a killed writer: the word alone counts */
 	cell.successes = 0;
+	atomic_init(&cell.word, VERDICT_WORD(VERDICT_DOWN, 0));
 	s = verdict_restore(&cell, false, 1000);
 	assert_int_equal(s.verdict, VERDICT_DOWN);
 	assert_int_equal(s.failures, 0);
-	assert_int_equal(s.flaps, 0);
+	assert_int_equal(s.flap.penalty, 0);
+	assert_false(s.good || s.suppressed);
 	assert_int_equal(s.since_ms, 1000);
 
 	atomic_init(&cell.word, 3); /* no verdict */
@@ -315,6 +520,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_short_row_agrees_with_the_model),
+		cmocka_unit_test(eight_flaps_in_eight_seconds_end_down_until_it_is_quiet),
+		cmocka_unit_test(every_second_failure_ends_suppressed_however_often_one_looks),
+		cmocka_unit_test(one_failed_probe_a_minute_changes_nothing),
+		cmocka_unit_test(a_tenth_of_failures_is_borne),
+		cmocka_unit_test(a_restart_now_and_then_is_not_damped),
+		cmocka_unit_test(suppression_ends_at_most_ten_minutes_after_the_last_change),
+		cmocka_unit_test(only_a_success_frees),
+		cmocka_unit_test(no_penalty_is_no_damping),
 		cmocka_unit_test(first_outcome_decides),
 		cmocka_unit_test(doubt_ends_with_the_probe_that_could_decide),
 		cmocka_unit_test(passive_evidence_starts_no_doubt),
