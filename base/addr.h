@@ -57,8 +57,8 @@ bool prefix_contains(const struct prefix *p, const struct addr *a);
 /* Clear the bits past `length`. */
 void addr_mask(struct addr *a, uint8_t length);
 /* False for loopback, private, link-local, CGN, documentation, multicast and other special-purpose
- * blocks (RFC 6890 and its registry): no geo database knows such clients. `block` (may be NULL)
- * gets the special block. */
+ * blocks (RFC 6890 and its registry): public geo databases do not know such clients. `block` (may
+ * be NULL) gets the special block. */
 bool addr_is_global(const struct addr *a, struct prefix *block);
 /* Row `index` of the table behind addr_is_global(), for building tables; -1 past its end. */
 int addr_special_block(size_t index, struct prefix *out);

@@ -134,7 +134,9 @@ const struct schema_key schema_keys[] = {
 		.position = offsetof(struct conf_path, position), .min = 1, .max = CONF_PATH_MAX,
 		.at_most = CONF_DATABASES_MAX,
 		.help = "MaxMind-format files, asked in this order: the first that knows a "
-			"client decides. Changed files are loaded without a reload."},
+			"client decides. What they have of private networks (`10.0.0.0/8`) and "
+			"other special-purpose blocks counts, too. Changed files are loaded "
+			"without a reload."},
 	{"geo.networks", .shape = SHAPE_NAMES, .type = TYPE_PREFIX,
 		MANY(conf, networks, network_count, conf_network),
 		.position = offsetof(struct conf_network, position), .at_most = CONF_NETWORKS_MAX,

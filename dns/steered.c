@@ -2,20 +2,11 @@
  * be cached. */
 #include "dns/walk.h"
 
-/* The scope for a subnet that says nothing: as far as the table says the same of it, within its
- * special block. */
-static uint8_t special_scope(const struct addr *subnet, uint8_t scope)
-{
-	struct prefix block = {.length = 0};
-
-	(void)addr_is_global(subnet, &block);
-	return scope > block.length ? scope : block.length;
-}
-
 /*
  * Who is asking. The client subnet counts when the geo table knows it; a private or otherwise
- * special one that no `networks` entry covers says nothing, and then the packet's source is used,
- * but the scope still speaks of the subnet (never 0: the resolver would serve the answer to
+ * special one for which neither `networks` nor a database has data says nothing, and then the
+ * packet's source is used. The scope still speaks of the subnet: as far as the table says the same
+ * of it, which is never past its special block, so never 0 (the resolver would serve the answer to
  * everyone).
  */
 static void identify(const struct walk *w, struct client *c)
@@ -28,7 +19,7 @@ static void identify(const struct walk *w, struct client *c)
 		c->geo = geo_lookup(geo, &c->address);
 		if (c->geo.known)
 			return;
-		scope = special_scope(&c->address, c->geo.scope);
+		scope = c->geo.scope;
 	}
 	c->address = *w->source;
 	c->geo = geo_lookup(geo, w->source);

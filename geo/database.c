@@ -168,6 +168,13 @@ struct pending {
 	unsigned depth; /* bits that are fixed */
 };
 
+/* ZZ, XX and other codes of no country: some databases say so of private networks, and it must not
+ * hide what the next database or the special blocks say. */
+static bool is_nowhere(uint16_t country)
+{
+	return country != CODE_NONE && code_continent(country) == CODE_NONE;
+}
+
 static int decide(struct walk *w, uint32_t record, uint16_t *value, struct err *e)
 {
 	uint32_t offset = mmdb_offset(&w->db, record);
@@ -182,8 +189,10 @@ static int decide(struct walk *w, uint32_t record, uint16_t *value, struct err *
 			return err_at(e, w->path, 0, 0,
 				"broken record at offset %u of the data section%s", offset,
 				w->db.section.steps_left == 0 ? ": too many values" : "");
-		if (where.country == CODE_NONE)
+		if (where.country == CODE_NONE || is_nowhere(where.country))
 			where.country = where.registered;
+		if (is_nowhere(where.country))
+			where.country = CODE_NONE;
 		*entry = (struct cache_entry){
 			offset, code_rules_decide(w->rules, where.country, where.continent), true};
 		w->cache.used++;

@@ -2,10 +2,10 @@
  * Geo: which region serves a client, and how far around the client that holds.
  *
  * At load every source of knowledge (the operator's `networks`, then databases in MaxMind's format,
- * then `default`) is reduced to one decision per address, the index of the client's home region,
- * neighbours with the same decision are merged, and the result is a sorted table of ranges under a
- * 64 Ki first level. A lookup is two array reads and a short binary search; it never touches a
- * database.
+ * then special-purpose blocks and `default`) is reduced to one decision per address, the index of
+ * the client's home region, neighbours with the same decision are merged, and the result is a
+ * sorted table of ranges under a 64 Ki first level. A lookup is two array reads and a short binary
+ * search; it never touches a database.
  *
  * The order of all regions for a client is a function of its home region alone (geo_region_order),
  * so the table needs nothing else. The scope of an answer is the shortest prefix around the client
@@ -27,7 +27,7 @@ struct geo_table; /* immutable; shared by threads */
 struct geo_answer {
 	uint16_t region; /* home region, or CONF_NONE: no rule serves it and there is no default */
 	uint8_t scope;   /* prefix length 0..32 or 0..128; exact, of data and configuration only */
-	bool known;      /* false: special-purpose (RFC 6890), and no `networks` entry covers it */
+	bool known; /* false: special-purpose (RFC 6890), and neither `networks` nor a database has it */
 };
 
 /* One database as loaded, for events and `status`. */

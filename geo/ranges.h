@@ -23,7 +23,7 @@ __extension__ typedef unsigned __int128 uint128;
 /* Values: a region's index, RANGE_NO_REGION, either with RANGE_SPECIAL set; or RANGE_HOLE. */
 #define RANGE_HOLE      UINT16_C(0xffff) /* knows nothing: what lies below shows through */
 #define RANGE_NO_REGION UINT16_C(0x7ffe) /* known that no region serves it */
-#define RANGE_SPECIAL   UINT16_C(0x8000) /* a special-purpose block: databases do not count */
+#define RANGE_SPECIAL   UINT16_C(0x8000) /* a special-purpose block that nobody has data for */
 
 /* Zero-initialise; ranges_free() when done. */
 struct ranges {

@@ -120,11 +120,11 @@ static int merge_family(const struct conf *c, const struct code_rules *rules,
 	int rc = -1;
 
 	ranges_append(out, 0, rules->fallback);
+	if (special_ranges(rules->fallback, family, &special) < 0 || lay_over(&special, out) < 0)
+		goto out;
 	while (count > 0)
 		if (lay_over(&databases[--count].family[f], out) < 0)
 			goto out;
-	if (special_ranges(rules->fallback, family, &special) < 0 || lay_over(&special, out) < 0)
-		goto out;
 	if (network_ranges(c, family, &networks) < 0 || lay_over(&networks, out) < 0)
 		goto out;
 	rc = out->count < UINT32_MAX ? 0 : -1;

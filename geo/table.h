@@ -4,8 +4,8 @@
 
 #include "geo/database.h"
 
-/* Lay `networks`, special blocks, the databases in order of precedence and `default` over each
- * other and pack them. */
+/* Lay over each other, from the top: `networks`, the databases in order of precedence, special
+ * blocks, `default`; and pack them. */
 int table_build(const struct conf *c, const struct code_rules *rules,
 	const struct database_ranges *databases, size_t count, struct geo_table **out,
 	struct err *e);

@@ -189,6 +189,28 @@ def test_geo_database_places_clients(lab):
     assert events and events[0]["to"] == "serving"
 
 
+def test_a_private_subnet_counts_as_long_as_a_database_has_it(lab):
+    """What is special follows the database that serves, also one that is replaced while the server runs."""
+    with_it = (ROOT / "tests/fixtures/geo/flat-24-ipv4.mmdb").read_bytes()  # 10.1.0.0/16 is GB
+    without = with_it.replace(b"\x42GB", b"\x42ZZ")
+    assert with_it != without
+    lab.write_bytes("geo/own.mmdb", without)
+    four_proxies(lab)
+    lab.write("zones/master.com.zone", ZONE)
+    text = conf(lab, geo="  databases: [geo/own.mmdb]").replace("    10.1.0.0/16: london\n", "")
+    server = lab.start(text).wait_verdicts()
+    # the source of all queries is New York's
+    ask = lambda: server.query("www.master.com", subnet=LONDON, source=lab.ip(102))
+    london, newyork = {lab.ip(11), lab.ip(12)}, {lab.ip(21)}
+    assert rdata(ask()) == newyork and scope(ask()) == 15  # 10.0.0.0/8 but 10.2 and 10.3
+    lab.write_bytes("geo/own.mmdb", with_it)
+    wait("the database that has it", lambda: rdata(ask()) <= london)
+    assert scope(ask()) == 16
+    lab.write_bytes("geo/own.mmdb", without)
+    wait("the database without it", lambda: rdata(ask()) == newyork)
+    assert scope(ask()) == 15
+
+
 def test_an_unreadable_database_is_reported_and_the_rest_serves(lab):
     lab.write_bytes("geo/country.mmdb", b"this is no database")
     server, _ = serve(lab, geo="  databases: [geo/country.mmdb]")

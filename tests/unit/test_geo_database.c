@@ -96,7 +96,8 @@ static const struct fact ipv4_facts[] = {
 	{"81.2.69.193", PARIS},
 	{"81.2.69.208", REST},
 	{"216.160.83.56", AMERICA},
-	{"10.1.2.3", REST}, /* the database has it, but it is not global */
+	{"10.1.2.3", LONDON}, /* a private network that the database has */
+	{"10.2.2.3", REST},
 	{"8.8.8.8", REST},
 };
 static const struct fact continent_facts[] = {
@@ -223,6 +224,78 @@ static void the_first_database_that_knows_decides(void **state)
 	fixture_network(c, "81.2.69.140/30", ASIA);
 	assert_int_equal(geo_build(c, sources, 2, &t, NULL, &e), 0);
 	assert_int_equal(region_of(t, "81.2.69.142"), ASIA); /* networks win over any database */
+	geo_free(t);
+	drop_source(&sources[0]);
+	drop_source(&sources[1]);
+	fixture_free(c);
+}
+
+static void check_answer(
+	const struct geo_table *t, const char *client, uint16_t region, bool known, uint8_t scope)
+{
+	struct addr a = fixture_addr(client);
+	struct geo_answer g = geo_lookup(t, &a);
+
+	if (g.region != region || g.known != known || g.scope != scope)
+		fail_msg("%s: region %u known %d scope %u, expected %u %d %u", client, g.region,
+			g.known, g.scope, region, known, scope);
+}
+
+/* A company's own database: 10.1.0.0/16 is Britain's. The rest of 10.0.0.0/8 stays special. */
+static void a_private_network_that_a_database_has_is_known(void **state)
+{
+	struct conf *c = places_conf();
+	struct geo_table *t = NULL;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(build_one(c, FIXTURES "/flat-24-ipv4.mmdb", &t, NULL, &e), 0);
+	check_answer(t, "10.1.2.3", LONDON, true, 16);
+	check_answer(t, "10.0.2.3", REST, false, 16);
+	check_answer(t, "10.2.2.3", REST, false, 15);
+	check_answer(t, "10.200.0.1", REST, false, 9);
+	check_answer(t, "192.168.0.1", REST, false, 16);
+	geo_free(t);
+	fixture_network(c, "10.1.2.0/24", ASIA); /* networks win there, too */
+	assert_int_equal(build_one(c, FIXTURES "/flat-24-ipv4.mmdb", &t, NULL, &e), 0);
+	check_answer(t, "10.1.2.3", ASIA, true, 24);
+	check_answer(t, "10.1.3.3", LONDON, true, 24);
+	geo_free(t);
+	fixture_free(c);
+}
+
+/* "GB" in the data becomes a code of no country. */
+static struct geo_source without_britain(const char *path)
+{
+	struct geo_source s = read_source(path);
+	char *data = (char *)(uintptr_t)s.data;
+	size_t replaced = 0;
+
+	for (size_t i = 0; i + 3 <= s.length; i++)
+		if (memcmp(data + i, "\x42GB", 3) == 0) {
+			memcpy(data + i, "\x42ZZ", 3);
+			replaced++;
+		}
+	assert_int_equal(replaced, 1);
+	return s;
+}
+
+static void a_country_that_is_none_says_nothing(void **state)
+{
+	struct conf *c = places_conf();
+	struct geo_source sources[2] = {without_britain(FIXTURES "/flat-24-ipv4.mmdb"),
+		read_source(FIXTURES "/flat-24-ipv4.mmdb")};
+	struct geo_table *t = NULL;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(geo_build(c, sources, 1, &t, NULL, &e), 0);
+	check_answer(t, "10.1.2.3", REST, false, 8);
+	assert_int_equal(region_of(t, "81.2.69.193"), PARIS);
+	geo_free(t);
+	assert_int_equal(geo_build(c, sources, 2, &t, NULL, &e), 0);
+	check_answer(t, "10.1.2.3", LONDON, true, 16);
+	assert_int_equal(region_of(t, "81.2.69.142"), LONDON);
 	geo_free(t);
 	drop_source(&sources[0]);
 	drop_source(&sources[1]);
@@ -768,6 +841,8 @@ int main(void)
 		cmocka_unit_test(fresh_fixtures_say_the_same),
 		cmocka_unit_test(a_database_without_places_is_refused),
 		cmocka_unit_test(the_first_database_that_knows_decides),
+		cmocka_unit_test(a_private_network_that_a_database_has_is_known),
+		cmocka_unit_test(a_country_that_is_none_says_nothing),
 		cmocka_unit_test(data_for_the_default_region_merges_with_no_data),
 		cmocka_unit_test(lookups_agree_with_libmaxminddb),
 		cmocka_unit_test(every_truncation_is_refused),
