@@ -93,6 +93,22 @@ static int parse_question(struct options *o, int argc, char **argv)
 	return 0;
 }
 
+/* A mapped address (::ffff:192.0.2.0/120) stays IPv6, as a resolver would send it. */
+static int parse_subnet(const char *text, struct prefix *out)
+{
+	struct prefix p;
+
+	if (prefix_parse(text, &p) < 0)
+		return -1;
+	*out = p;
+	if (p.addr.family == FAMILY_IPV6 || strchr(text, ':') == NULL)
+		return 0;
+	out->addr = (struct addr){.family = FAMILY_IPV6, .bytes = {[10] = 0xff, 0xff}};
+	memcpy(out->addr.bytes + 12, p.addr.bytes, 4);
+	out->length = (uint8_t)(96 + p.length);
+	return 0;
+}
+
 static int parse_options(struct options *o, int argc, char **argv)
 {
 	enum { OPT_ZONES = 256, OPT_FROM, OPT_TCP, OPT_DNSSEC, OPT_SUBNET, OPT_JSON };
@@ -118,7 +134,7 @@ static int parse_options(struct options *o, int argc, char **argv)
 				return verb_usage("ask", "no address", optarg);
 			break;
 		case OPT_SUBNET:
-			if (prefix_parse(optarg, &o->subnet) < 0)
+			if (parse_subnet(optarg, &o->subnet) < 0)
 				return verb_usage("ask",
 					"no ADDR/LEN, or bits are set past the length", optarg);
 			o->has_subnet = true;

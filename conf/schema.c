@@ -141,7 +141,9 @@ const struct schema_key schema_keys[] = {
 		MANY(conf, networks, network_count, conf_network),
 		.position = offsetof(struct conf_network, position), .at_most = CONF_NETWORKS_MAX,
 		.help = "Your own knowledge: network → region. It wins over every database, "
-			"and the longest prefix wins."},
+			"and the longest prefix wins. An IPv6 client with an IPv4 address inside "
+			"(mapped, 6to4, Teredo, `64:ff9b::/96`) is looked up by that one, unless "
+			"an IPv6 network within those blocks is given for it here."},
 	{"geo.networks.*", VALUE(conf_network, region), .type = TYPE_REGION,
 		.help = "The region that serves clients of this network."},
 

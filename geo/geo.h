@@ -10,7 +10,8 @@
  * The order of all regions for a client is a function of its home region alone (geo_region_order),
  * so the table needs nothing else. The scope of an answer is the shortest prefix around the client
  * that lies inside its merged range: every client in it gets the same home region, hence the same
- * order (RFC 7871, 7.2.1).
+ * order (RFC 7871, 7.2.1). An IPv6 client with an IPv4 address inside (geo/embedded.h) is where that
+ * is; its scope is that of the IPv4 address, behind the bits that lie before it.
  */
 #ifndef GEO_GEO_H
 #define GEO_GEO_H

@@ -78,6 +78,13 @@ void ranges_from_rules(struct ranges *out, struct range_rule *rules, size_t coun
 	}
 }
 
+static uint16_t lay_value(uint16_t top, uint16_t bottom)
+{
+	if (top == RANGE_HOLE)
+		return bottom;
+	return top == RANGE_MARK ? bottom | RANGE_EMBEDDED : top;
+}
+
 void ranges_overlay(struct ranges *out, const struct ranges *top, const struct ranges *bottom)
 {
 	size_t t = 0, b = 0;
@@ -90,8 +97,7 @@ void ranges_overlay(struct ranges *out, const struct ranges *top, const struct r
 	for (;;) {
 		bool more_top = t + 1 < top->count, more_bottom = b + 1 < bottom->count;
 
-		ranges_append(
-			out, at, top->value[t] != RANGE_HOLE ? top->value[t] : bottom->value[b]);
+		ranges_append(out, at, lay_value(top->value[t], bottom->value[b]));
 		if (!more_top && !more_bottom)
 			return;
 		if (!more_bottom || (more_top && top->start[t + 1] <= bottom->start[b + 1]))

@@ -20,9 +20,11 @@
 /* An address as a number: IPv4 in the low 32 bits. */
 __extension__ typedef unsigned __int128 uint128;
 
-/* Values: a region's index, RANGE_NO_REGION, either with RANGE_SPECIAL set; or RANGE_HOLE. */
+/* Values: a region's index or RANGE_NO_REGION, either with flags; or RANGE_HOLE, RANGE_MARK. */
 #define RANGE_HOLE      UINT16_C(0xffff) /* knows nothing: what lies below shows through */
-#define RANGE_NO_REGION UINT16_C(0x7ffe) /* known that no region serves it */
+#define RANGE_MARK      UINT16_C(0xfffe) /* what lies below, with RANGE_EMBEDDED set */
+#define RANGE_NO_REGION UINT16_C(0x3ffd) /* known that no region serves it */
+#define RANGE_EMBEDDED  UINT16_C(0x4000) /* IPv6 that has IPv4 inside, which decides */
 #define RANGE_SPECIAL   UINT16_C(0x8000) /* a special-purpose block that nobody has data for */
 
 /* Zero-initialise; ranges_free() when done. */
@@ -47,7 +49,7 @@ struct range_rule {
  * They are prefixes: two either nest or are disjoint. */
 void ranges_from_rules(struct ranges *out, struct range_rule *rules, size_t count, uint128 last);
 
-/* `top` where it knows, `bottom` where it does not. `out` is neither of them. */
+/* `top` where it knows, `bottom` where it does not or only marks. `out` is neither of them. */
 void ranges_overlay(struct ranges *out, const struct ranges *top, const struct ranges *bottom);
 
 uint128 addr_number(const struct addr *a);

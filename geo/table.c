@@ -16,6 +16,8 @@
 #include "geo/table.h"
 
 #include "base/wire.h"
+#include "geo/embedded.h"
+#include "geo/layers.h"
 #include "geo/order.h"
 
 #include <stdlib.h>
@@ -54,85 +56,6 @@ struct geo_table {
 };
 
 /* ---- building ---- */
-
-static void add_rule(
-	struct range_rule *rules, size_t *count, const struct prefix *p, uint16_t value)
-{
-	unsigned bits = addr_bits(&p->addr);
-	uint128 start = addr_number(&p->addr);
-	uint128 rest = p->length < bits ? family_end(bits) >> p->length : 0; /* 128 is no shift */
-
-	rules[(*count)++] = (struct range_rule){start, start | rest, value};
-}
-
-/* `networks` of one family. */
-static int network_ranges(const struct conf *c, uint8_t family, struct ranges *out)
-{
-	struct range_rule *rules = calloc(c->network_count + 1, sizeof *rules);
-	size_t count = 0;
-
-	if (rules == NULL)
-		return -1;
-	for (size_t i = 0; i < c->network_count; i++)
-		if (c->networks[i].prefix.addr.family == family)
-			add_rule(rules, &count, &c->networks[i].prefix, c->networks[i].region);
-	ranges_from_rules(out, rules, count, family_end(family == FAMILY_IPV4 ? 32 : 128));
-	free(rules);
-	return out->failed ? -1 : 0;
-}
-
-/* Special-purpose blocks of one family: the default's region, but not known. */
-static int special_ranges(uint16_t fallback, uint8_t family, struct ranges *out)
-{
-	struct range_rule *rules;
-	size_t blocks = 0, count = 0;
-	struct prefix p;
-
-	while (addr_special_block(blocks, &p) == 0)
-		blocks++;
-	rules = calloc(blocks + 1, sizeof *rules);
-	if (rules == NULL)
-		return -1;
-	for (size_t i = 0; i < blocks; i++)
-		if (addr_special_block(i, &p) == 0 && p.addr.family == family)
-			add_rule(rules, &count, &p, fallback | RANGE_SPECIAL);
-	ranges_from_rules(out, rules, count, family_end(family == FAMILY_IPV4 ? 32 : 128));
-	free(rules);
-	return out->failed ? -1 : 0;
-}
-
-/* Put `top` over *below, which becomes the result. */
-static int lay_over(const struct ranges *top, struct ranges *below)
-{
-	struct ranges both = {0};
-
-	ranges_overlay(&both, top, below);
-	ranges_free(below);
-	*below = both;
-	return both.failed ? -1 : 0;
-}
-
-static int merge_family(const struct conf *c, const struct code_rules *rules,
-	const struct database_ranges *databases, size_t count, unsigned f, struct ranges *out)
-{
-	uint8_t family = f == 0 ? FAMILY_IPV4 : FAMILY_IPV6;
-	struct ranges special = {0}, networks = {0};
-	int rc = -1;
-
-	ranges_append(out, 0, rules->fallback);
-	if (special_ranges(rules->fallback, family, &special) < 0 || lay_over(&special, out) < 0)
-		goto out;
-	while (count > 0)
-		if (lay_over(&databases[--count].family[f], out) < 0)
-			goto out;
-	if (network_ranges(c, family, &networks) < 0 || lay_over(&networks, out) < 0)
-		goto out;
-	rc = out->count < UINT32_MAX ? 0 : -1;
-out:
-	ranges_free(&special);
-	ranges_free(&networks);
-	return rc;
-}
 
 static int pack_ipv4(struct arena *a, const struct ranges *r, struct table_ipv4 *t)
 {
@@ -234,9 +157,8 @@ int table_build(const struct conf *c, const struct code_rules *rules,
 	t->order = geo_order_build(&t->arena, c);
 	if (t->order == NULL)
 		goto out;
-	for (unsigned f = 0; f < 2; f++)
-		if (merge_family(c, rules, databases, count, f, &merged[f]) < 0)
-			goto out;
+	if (layers_merge(c, rules, databases, count, merged) < 0)
+		goto out;
 	if (pack_ipv4(&t->arena, &merged[0], &t->ipv4) < 0 ||
 		pack_ipv6(&t->arena, &merged[1], &t->ipv6) < 0)
 		goto out;
@@ -290,7 +212,7 @@ size_t geo_memory(const struct geo_table *t)
 
 static struct geo_answer answer_of(uint16_t value, int scope)
 {
-	uint16_t region = value & (uint16_t)~RANGE_SPECIAL;
+	uint16_t region = value & (uint16_t) ~(RANGE_SPECIAL | RANGE_EMBEDDED);
 
 	return (struct geo_answer){
 		.region = region == RANGE_NO_REGION ? CONF_NONE : region,
@@ -362,8 +284,30 @@ static uint32_t search_ipv6(
 	return at;
 }
 
-static struct geo_answer lookup_ipv6(const struct table_ipv6 *t, const uint8_t *bytes)
+/* The client's IPv4 address decides, if it has one: `plain` is what is known of its IPv6 address,
+ * and as far as it reaches the blocks and networks around it. */
+static __attribute__((cold, noinline)) struct geo_answer lookup_embedded(
+	const struct geo_table *t, const struct addr *client, struct geo_answer plain)
 {
+	struct embedded inside;
+	struct geo_answer g;
+
+	if (!embedded_find(client, &inside))
+		return plain; /* no range is marked elsewhere */
+	if (inside.bits == 0) {
+		plain.scope = (uint8_t)max(plain.scope, inside.at + 32);
+		return plain;
+	}
+	g = lookup_ipv4(&t->ipv4, inside.ipv4.bytes);
+	g.scope = (uint8_t)(inside.at + max(g.scope, apart_ipv4(inside.bits, 0)));
+	g.scope = (uint8_t)max(g.scope, plain.scope);
+	return g;
+}
+
+static struct geo_answer lookup_ipv6(const struct geo_table *table, const struct addr *client)
+{
+	const struct table_ipv6 *t = &table->ipv6;
+	const uint8_t *bytes = client->bytes;
 	uint64_t high = (uint64_t)load_u32(bytes) << 32 | load_u32(bytes + 4);
 	uint64_t low = (uint64_t)load_u32(bytes + 8) << 32 | load_u32(bytes + 12);
 	const struct block *b = &t->block[high >> 52];
@@ -376,6 +320,8 @@ static struct geo_answer lookup_ipv6(const struct table_ipv6 *t, const uint8_t *
 		scope = apart_ipv6(high, low, t->high[at] - (t->low[at] == 0), t->low[at] - 1);
 	if (at + 1 < t->count)
 		scope = max(scope, apart_ipv6(high, low, t->high[at + 1], t->low[at + 1]));
+	if (__builtin_expect((t->value[at] & RANGE_EMBEDDED) != 0, 0))
+		return lookup_embedded(table, client, answer_of(t->value[at], scope));
 	return answer_of(t->value[at], scope);
 }
 
@@ -384,7 +330,7 @@ struct geo_answer geo_lookup(const struct geo_table *t, const struct addr *clien
 	if (client->family == FAMILY_IPV4)
 		return lookup_ipv4(&t->ipv4, client->bytes);
 	if (client->family == FAMILY_IPV6)
-		return lookup_ipv6(&t->ipv6, client->bytes);
+		return lookup_ipv6(t, client);
 	return answer_of(t->fallback | RANGE_SPECIAL, 0);
 }
 

@@ -4,8 +4,7 @@
 
 #include "geo/database.h"
 
-/* Lay over each other, from the top: `networks`, the databases in order of precedence, special
- * blocks, `default`; and pack them. */
+/* The layers of both families (geo/layers.h), packed. */
 int table_build(const struct conf *c, const struct code_rules *rules,
 	const struct database_ranges *databases, size_t count, struct geo_table **out,
 	struct err *e);

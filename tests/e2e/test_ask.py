@@ -36,6 +36,8 @@ def test_without_a_server_the_policy_for_unknown_decides(lab):
     r = answer(lab, "-c", "waymark.yaml", "--subnet", "10.2.9.0/24", "www.master.com")
     assert r["answer"] == [f"www.master.com. 15 IN A {lab.ip(21)}"] or r["answer"] == [f"www.master.com. 30 IN A {lab.ip(21)}"]
     assert r["ecs_scope"] == 16
+    r = answer(lab, "-c", "waymark.yaml", "--subnet", "::ffff:10.2.9.0/120", "www.master.com")
+    assert r["answer"][0].endswith(lab.ip(21)) and r["ecs_scope"] == 96 + 16
     r = answer(lab, "-c", "waymark.yaml", "--from", "10.3.0.1", "www.master.com")
     assert r["answer"][0].endswith(lab.ip(31)) and r["ecs_scope"] is None
 

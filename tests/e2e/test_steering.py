@@ -189,6 +189,16 @@ def test_geo_database_places_clients(lab):
     assert events and events[0]["to"] == "serving"
 
 
+def test_ipv4_inside_ipv6_decides(lab):
+    server, _ = serve(lab)
+    for subnet, length in (("::ffff:10.2.5.0/120", 96 + 16), ("64:ff9b::10.2.5.0/120", 96 + 16), ("2002:a02:500::/40", 16 + 16),
+                           ("2001:0:1:2:3:4:f5fd:fa00/120", 96 + 16)):  # the last: 10.2.5.0/24, inverted
+        r = server.query("www.master.com", subnet=subnet)
+        assert (rdata(r), scope(r)) == ({lab.ip(21)}, length), subnet
+    r = server.query("www.master.com", subnet="64:ff9b::/48")  # holds no IPv4 bit: plain IPv6, `default`
+    assert rdata(r) <= {lab.ip(11), lab.ip(12)} and scope(r) == 128
+
+
 def test_a_private_subnet_counts_as_long_as_a_database_has_it(lab):
     """What is special follows the database that serves, also one that is replaced while the server runs."""
     with_it = (ROOT / "tests/fixtures/geo/flat-24-ipv4.mmdb").read_bytes()  # 10.1.0.0/16 is GB

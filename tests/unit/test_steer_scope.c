@@ -12,6 +12,9 @@
 
 static void add_networks(struct conf *c, struct rng *rng)
 {
+	/* 2002::/16 has IPv4 inside */
+	static const uint8_t blocks[4][2] = {{0x2a, 1}, {0x2a, 2}, {0x20, 2}, {0x20, 3}};
+
 	for (int i = 0; i < 80; i++) {
 		struct conf_network *n = &c->networks[c->network_count];
 		bool twice = false;
@@ -21,7 +24,7 @@ static void add_networks(struct conf *c, struct rng *rng)
 		for (size_t b = 0; b < addr_size(&n->prefix.addr); b++)
 			n->prefix.addr.bytes[b] = (uint8_t)(rng_next(rng) >> 40);
 		if (n->prefix.addr.family == FAMILY_IPV6)
-			n->prefix.addr.bytes[0] = 0x2a;
+			memcpy(n->prefix.addr.bytes, blocks[rng_below(rng, 4)], 2);
 		n->prefix.length =
 			(uint8_t)(4 + rng_below(rng, (uint32_t)addr_bits(&n->prefix.addr) - 3));
 		n->region = (uint16_t)rng_below(rng, REGIONS);
