@@ -1,6 +1,7 @@
 #include "zones/fields.h"
 
 #include "base/wire.h"
+#include "zones/hints.h"
 #include "zones/name.h"
 
 #include <arpa/inet.h>
@@ -32,8 +33,8 @@ int field_end(struct fields *f)
 
 	if (f->next == f->end)
 		return 0;
-	scan_error(f->scan, f->next, "\"%s\": one field too many for %s",
-		token_show(f->next, shown), token_show(f->type, type));
+	scan_error(f->scan, f->next, "\"%s\": one field too many for %s%s",
+		token_show(f->next, shown), token_show(f->type, type), hint_of_field(f->next));
 	return -1;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/pages.h"
 #include "base/wire.h"
+#include "zones/hints.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -123,11 +124,12 @@ static size_t read_head(struct source *s, const struct token *t, size_t count, s
 	}
 	h->type = &t[i];
 	if (rrtype_parse(&t[i], &h->number, &why) < 0) {
-		const char *nearest = rrtype_nearest(&t[i]);
+		const char *hint = hint_of_type(s, &t[i]);
+		const char *nearest = hint[0] == '\0' ? rrtype_nearest(&t[i]) : NULL;
 
-		scan_error(&s->scan, &t[i], "type \"%s\": %s%s%s%s", token_show(&t[i], shown), why,
-			nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
-			nearest != NULL ? "?" : "");
+		scan_error(&s->scan, &t[i], "type \"%s\": %s%s%s%s%s", token_show(&t[i], shown),
+			why, hint, nearest != NULL ? "; did you mean " : "",
+			nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
 		return 0;
 	}
 	return i + 1;
@@ -245,6 +247,8 @@ static int read_owner(struct source *s)
 
 	s->owner_known = true;
 	s->owner_bad = dname_from_chars(&s->owner, t->text, t->length, &s->origin, &why) < 0;
+	if (!s->owner_bad && t->length > 0 && t->text[0] == '#')
+		scan_warn(&s->scan, t, "owner \"%s\"%s", token_show(t, shown), hint_of_field(t));
 	if (!s->owner_bad)
 		return 0;
 	scan_error(&s->scan, t, "owner \"%s\": %s", token_show(t, shown), why);

@@ -117,6 +117,19 @@ static const struct message_case refused[] = {
 		"4:6: error: type \"AAA\": unknown type; did you mean AAAA?\n"},
 	{HEAD "a 60 CNMAE b\n", "4:6: error: type \"CNMAE\": unknown type; did you mean CNAME?\n"},
 	{HEAD "a 60 ANY b\n", "4:6: error: type \"ANY\": no zone may hold this type\n"},
+	/* what people meant who wrote something else */
+	{HEAD "www 60 A 192.0.2.1 # web\n",
+		"4:20: error: \"#\": one field too many for A; comments begin with ;\n"},
+	{HEAD "# web\n", "4:1: warning: owner \"#\"; comments begin with ;\n"
+			 "4:3: error: type \"web\": unknown type\n"},
+	{HEAD "  www 60 A 192.0.2.1\n",
+		"4:3: error: type \"www\": unknown type; a line that begins with a blank goes on "
+		"with the name above: an owner stands at the beginning of its line\n"},
+	{HEAD "zone \"a.test\" {\n", "4:6: error: type \"a.test\": unknown type; this is a "
+				     "statement of named.conf, not a record of a master file\n"},
+	{HEAD "www 60 ALIAS web.\n",
+		"4:8: error: type \"ALIAS\": unknown type; here POOL answers with the addresses "
+		"of a pool's endpoints: \"@ POOL web\"\n"},
 	/* LIBRARIES.md: TTLs wrap, unknown types without RDATA */
 	{HEAD "a 2147483648 A 192.0.2.1\n",
 		"4:3: error: TTL \"2147483648\": above 2147483647 seconds\n"},
