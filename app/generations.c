@@ -110,6 +110,7 @@ static void reload_finish(struct supervisor *s, bool refused)
 		.kind = EVENT_RELOAD, .level = (uint8_t)(refused ? LEVEL_ERROR : LEVEL_INFO)};
 	uint64_t took_ms = clock_mono_ms() - s->reload.started_ms;
 
+	note_refusal(s, refused); /* before the answer: who asks next sees it */
 	report_text(&s->report, text, sizeof text);
 	answer(s, refused, text);
 	(void)snprintf(e.to, sizeof e.to, "%s", refused ? "refused" : "serving");
@@ -121,7 +122,6 @@ static void reload_finish(struct supervisor *s, bool refused)
 			s->serving->number, (unsigned long long)took_ms);
 	journal_report(&s->journal, &s->report);
 	journal_event(&s->journal, &e, false);
-	note_refusal(s, refused);
 	report_free(&s->report);
 	s->folders_after_ms = refused ? clock_mono_ms() + FOLDERS_RETRY_MS : 0;
 	s->reload.started_ms = s->reload.switched_ms = s->reload.settle_ms = 0;

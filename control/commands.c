@@ -36,6 +36,7 @@ static void reply_zones(struct session *session)
 
 void command_run(struct session *session, const struct request *request)
 {
+	control_take_events(session->server->control, clock_mono_ms());
 	switch (request->command) {
 	case COMMAND_STATUS: reply_status(session, request, "status"); break;
 	case COMMAND_SNAPSHOT: reply_status(session, request, "snapshot"); break;

@@ -52,6 +52,8 @@ struct control {
 
 /* Number an event of control's own, and let log and watchers see it. */
 void control_publish(struct control *c, const struct event *e);
+/* Take over the events of all roles: what a reply shows, a `watch` asked for after it shows too. */
+void control_take_events(struct control *c, uint64_t now_ms);
 /* See to clocks and ends of overrides, before anything that reads or sets them. */
 void control_settle_time(struct control *c, uint64_t now_ms);
 

@@ -64,6 +64,12 @@ void control_settle_time(struct control *c, uint64_t now_ms)
 		(void)state_submit(c, now_ms, &why);
 }
 
+void control_take_events(struct control *c, uint64_t now_ms)
+{
+	if (events_copy(&c->copier, now_ms) > 0)
+		log_wake(c->log);
+}
+
 /* ---- timers ---- */
 
 static void on_beat(evutil_socket_t fd, short what, void *context)
@@ -82,8 +88,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	if (events_copy(&c->copier, now_ms) > 0)
-		log_wake(c->log);
+	control_take_events(c, now_ms);
 	control_settle_time(c, now_ms);
 	if (c->phase == PHASE_SERVING)
 		state_tick(c, now_ms);
