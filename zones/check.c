@@ -153,6 +153,7 @@ static int mark_duplicates(struct load *l, uint32_t first, size_t count)
 /* The RRsets of one owner, as far as rules speak of them: the first record of each, NULL = none. */
 struct kinds {
 	const struct log_record *soa, *ns, *cname, *dname, *pool, *address, *other;
+	const struct log_record *mx, *srv; /* the last */
 	const struct log_record *second_soa, *second_cname, *second_dname, *second_pool;
 };
 
@@ -173,6 +174,8 @@ static void note_kind(struct kinds *k, const struct log_record *r)
 	case TYPE_DNAME: note_one(r, &k->dname, &k->second_dname); break;
 	case TYPE_POOL: note_one(r, &k->pool, &k->second_pool); break;
 	case TYPE_NS: k->ns = r; break;
+	case TYPE_MX: k->mx = r; break;
+	case TYPE_SRV: k->srv = r; break;
 	case TYPE_A:
 	case TYPE_AAAA: k->address = r; break;
 	}
@@ -296,6 +299,16 @@ static int check_rrset(struct load *l, uint32_t **link, size_t *octets, struct k
 	return 0;
 }
 
+/* The hosts that MX and SRV records of `o` name. */
+static void check_targets(struct load *l, const struct log_owner *o)
+{
+	if ((o->flags & NODE_BELOW_CUT) != 0)
+		return;
+	for (uint32_t ref = o->head; ref != 0; ref = record(l, ref)->next)
+		if (record(l, ref)->type == TYPE_MX || record(l, ref)->type == TYPE_SRV)
+			lint_target(l, record(l, ref));
+}
+
 static int check_owner(struct load *l, struct log_owner *o)
 {
 	struct kinds kinds = {0};
@@ -308,6 +321,8 @@ static int check_owner(struct load *l, struct log_owner *o)
 		if (check_rrset(l, &link, &octets, &kinds) < 0)
 			return -1;
 	check_kinds(l, o, &kinds);
+	if (!l->partial && (kinds.mx != NULL || kinds.srv != NULL))
+		check_targets(l, o);
 	l->node_octets += (octets + REF_UNIT - 1) / REF_UNIT * REF_UNIT;
 	return 0;
 }
@@ -328,18 +343,13 @@ static bool owner_has(const struct load *l, uint32_t owner, uint16_t a, uint16_t
 static uint32_t find_source(const struct load *l, const struct dname *name)
 {
 	uint32_t ref = load_find(l, name, 0);
-	uint8_t wire[NAME_WIRE_MAX + 2] = {1, '*'};
 	unsigned label = 0;
-	struct dname wildcard;
 
 	if (ref != 0)
 		return ref;
 	while (ref == 0) /* the apex exists */
 		ref = load_find(l, name, ++label);
-	memcpy(wire + 2, name->wire + name->offset[label],
-		(size_t)name->length - name->offset[label]);
-	(void)dname_from_wire(&wildcard, wire, sizeof wire);
-	return load_find(l, &wildcard, 0);
+	return load_find_wildcard(l, name, label);
 }
 
 /* The target of an NS: no POOL, no CNAME, and with an address if the zone itself has to give it. */

@@ -64,6 +64,8 @@ int field_name(struct fields *f, const char *what)
 	length = name_from_chars(wire, t->text, t->length, f->origin, &why);
 	if (length == 0)
 		return field_error(f, t, what, why);
+	if (f->lint != NULL)
+		lint_name(f->lint, f->scan, t, what, wire, length, f->origin);
 	room = field_room(f, t, length);
 	if (room == NULL)
 		return -1;

@@ -5,13 +5,25 @@
 #ifndef ZONES_FIELDS_H
 #define ZONES_FIELDS_H
 
+#include "zones/name.h"
 #include "zones/scan.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
+/* Warnings of one load about what is hardly meant (zones/lint.c). */
+struct lint {
+	/* the zone's name, as far as it is known: else the first origin; lower-cased wire, its octets
+	 * without the root, the last of them */
+	uint8_t apex[NAME_WIRE_MAX];
+	uint8_t apex_length, apex_last;
+	unsigned shown;
+	bool quiet; /* the steps of a $GENERATE behind the first say the same */
+};
+
 struct fields {
 	struct scan *scan; /* for messages */
+	struct lint *lint; /* NULL: nothing is warned about */
 	const struct token *next, *end;
 	const struct token *type; /* where a missing field is reported */
 	const uint8_t *origin;    /* wire; of relative names */
@@ -37,6 +49,18 @@ int field_string(struct fields *f, const char *what);
 int field_hex(struct fields *f, const char *what);
 int field_ipv4(struct fields *f, const char *what);
 int field_ipv6(struct fields *f, const char *what);
+
+/* ---- zones/lint.c ---- */
+
+/* From now on this is the zone's name. */
+void lint_set_apex(struct lint *lint, const uint8_t *wire, size_t length);
+/* A name that was read from `t`: its raw octets, its missing final dot. */
+void lint_name(struct lint *lint, struct scan *scan, const struct token *t, const char *what,
+	const uint8_t *wire, size_t length, const uint8_t *origin);
+/* The mailbox of an SOA. */
+void lint_mailbox(struct lint *lint, struct scan *scan, const struct token *t);
+/* scan->cut, in a record of `type`. */
+void lint_text(struct lint *lint, struct scan *scan, uint16_t type);
 
 /* "3600", "1h30m", "2W", of at most TTL_MAX_S. -1 with *why. */
 int ttl_parse(const struct token *t, uint32_t *out, const char **why);

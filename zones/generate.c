@@ -245,6 +245,8 @@ static int generate(struct source *s, const struct token *t, size_t count, uint6
 			&s->scan, t, "owner \"%s\": %s", token_show(&scan.tokens[0], shown), why);
 		goto out;
 	}
+	lint_name(&s->load->lint, &s->scan, &scan.tokens[0], "owner", s->owner.wire,
+		s->owner.length, s->origin.wire);
 	rc = load_record(s, scan.tokens + 1, scan.count - 1);
 out:
 	scan_close(&scan);
@@ -269,8 +271,11 @@ int load_generate(struct source *s)
 	if (owner == NULL)
 		return load_no_memory(s->load);
 	*owner = s->owner;
-	for (uint64_t n = r.start; n <= r.stop && rc == 0; n += r.step)
+	for (uint64_t n = r.start; n <= r.stop && rc == 0; n += r.step) {
 		rc = generate(s, t + 2, s->scan.count - 2, n); /* the first mistake is enough */
+		s->load->lint.quiet = true;
+	}
+	s->load->lint.quiet = false;
 	s->owner = *owner;
 	free(owner);
 	return rc;

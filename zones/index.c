@@ -64,6 +64,17 @@ uint32_t load_find(const struct load *l, const struct dname *name, unsigned labe
 	return l->slots[find_suffix(l, name, label)].ref;
 }
 
+uint32_t load_find_wildcard(const struct load *l, const struct dname *name, unsigned label)
+{
+	uint8_t wire[NAME_WIRE_MAX + 2] = {1, '*'};
+	struct dname wildcard;
+
+	memcpy(wire + 2, name->wire + name->offset[label],
+		(size_t)name->length - name->offset[label]);
+	(void)dname_from_wire(&wildcard, wire, sizeof wire);
+	return load_find(l, &wildcard, 0);
+}
+
 struct slot *slots_resize(
 	const struct slot *old, uint32_t old_count, uint32_t count, struct load *l)
 {

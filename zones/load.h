@@ -3,7 +3,7 @@
  *
  *   reader.c    tokens → records in the log        (generate.c: $GENERATE, beneath.c: opening $INCLUDE)
  *   index.c     owners of the log → hash table, empty non-terminals, cuts
- *   check.c     what a zone must be: SOA, CNAME, DNAME, duplicates, glue
+ *   check.c     what a zone must be: SOA, CNAME, DNAME, duplicates, glue (lint.c: what it hardly means)
  *   build.c     → struct zone, in one allocation of exactly its size
  */
 #ifndef ZONES_LOAD_H
@@ -52,6 +52,7 @@ struct load {
 		uint32_t column;
 		uint16_t file;
 	} first_left_out;
+	struct lint lint;
 	bool partial;        /* some records had mistakes: nothing is called missing */
 	uint16_t last_pool;  /* most POOL records of a zone name the same one */
 	uint32_t soa;        /* ref of the first SOA record, 0 = none */
@@ -97,6 +98,10 @@ void load_message(struct load *l, enum severity severity, const struct log_recor
 /* The indexed owner of the suffix of `name` (in the zone) that starts at `label`: a ref, 0 when
  * there is none. */
 uint32_t load_find(const struct load *l, const struct dname *name, unsigned label);
+/* The wildcard that covers `name`, whose closest encloser starts at `label`; likewise. */
+uint32_t load_find_wildcard(const struct load *l, const struct dname *name, unsigned label);
+/* Warn of the target of an MX or SRV record that has no address. */
+void lint_target(struct load *l, const struct log_record *r);
 /* The same table with `count` slots; NULL with an error. Owners learn their new slots. */
 struct slot *slots_resize(
 	const struct slot *old, uint32_t old_count, uint32_t count, struct load *l);

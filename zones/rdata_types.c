@@ -26,8 +26,13 @@ static int parse_name(struct fields *f)
 
 static int parse_soa(struct fields *f)
 {
-	if (field_name(f, "primary server") < 0 || field_name(f, "mailbox") < 0 ||
-		field_number(f, "serial", UINT32_MAX, 4) < 0 || field_time(f, "refresh") < 0 ||
+	const struct token *mailbox = f->next + 1;
+
+	if (field_name(f, "primary server") < 0 || field_name(f, "mailbox") < 0)
+		return -1;
+	if (f->lint != NULL)
+		lint_mailbox(f->lint, f->scan, mailbox);
+	if (field_number(f, "serial", UINT32_MAX, 4) < 0 || field_time(f, "refresh") < 0 ||
 		field_time(f, "retry") < 0 || field_time(f, "expire") < 0)
 		return -1;
 	return field_time(f, "minimum");

@@ -204,6 +204,7 @@ int load_record(struct source *s, const struct token *t, size_t count)
 	size_t used = read_head(s, t, count, &h);
 	struct log_record *r;
 	struct fields f = {.scan = &s->scan,
+		.lint = &l->lint,
 		.next = t + used,
 		.end = t + count,
 		.type = h.type,
@@ -224,6 +225,8 @@ int load_record(struct source *s, const struct token *t, size_t count)
 	r->type = h.number;
 	if (rc < 0 || set_ttl(s, &h, r) < 0)
 		return -1;
+	if (s->scan.cut.line != 0)
+		lint_text(&l->lint, &s->scan, h.number);
 	if (is_dnssec(h.number)) {
 		leave_out(s, h.type);
 		return 0;
@@ -234,6 +237,7 @@ int load_record(struct source *s, const struct token *t, size_t count)
 	if (h.number == TYPE_SOA && l->soa == 0) {
 		l->soa = log_ref(&l->log, r);
 		l->apex_owner = l->log.last_owner;
+		lint_set_apex(&l->lint, s->owner.wire, s->owner.length);
 	}
 	log_commit(&l->log, r);
 	return 0;
@@ -249,8 +253,11 @@ static int read_owner(struct source *s)
 	s->owner_bad = dname_from_chars(&s->owner, t->text, t->length, &s->origin, &why) < 0;
 	if (!s->owner_bad && t->length > 0 && t->text[0] == '#')
 		scan_warn(&s->scan, t, "owner \"%s\"%s", token_show(t, shown), hint_of_field(t));
-	if (!s->owner_bad)
+	if (!s->owner_bad) {
+		lint_name(&s->load->lint, &s->scan, t, "owner", s->owner.wire, s->owner.length,
+			s->origin.wire);
 		return 0;
+	}
 	scan_error(&s->scan, t, "owner \"%s\": %s", token_show(t, shown), why);
 	return -1;
 }
@@ -322,6 +329,7 @@ static int load_all(struct source *s, const char *file, const char *shown, const
 	}
 	if (origin_from_text(&s->origin, origin, l) < 0)
 		goto out;
+	lint_set_apex(&l->lint, s->origin.wire, s->origin.length);
 	rc = load_read(s);
 	l->partial = rc < 0;
 	if (load_index(l) < 0 || load_check(l) < 0 || l->report->errors != errors)

@@ -320,13 +320,20 @@ static enum outcome scan_word(struct pass *a)
 	return DONE;
 }
 
+/* Does the last word end at `p`? */
+static bool follows_word(const struct scan *s, const char *p)
+{
+	const struct token *last = s->count > 0 ? &s->tokens[s->count - 1] : NULL;
+
+	return last != NULL && !last->quoted && last->text + last->length == p;
+}
+
 static enum outcome scan_quote(struct pass *a)
 {
 	struct token t = token_at(a, a->p), *added;
-	const struct token *before = a->s->count > 0 ? &a->s->tokens[a->s->count - 1] : NULL;
 	enum outcome quoted;
 
-	t.glued = before != NULL && !before->quoted && before->text + before->length == a->p;
+	t.glued = follows_word(a->s, a->p);
 	a->p++;
 	t.text = a->p;
 	t.quoted = true;
@@ -376,6 +383,7 @@ static enum outcome scan_entry(struct scan *s)
 	struct pass a = {.s = s, .p = s->at, .line_start = s->at, .line = s->line};
 
 	s->count = 0;
+	s->cut.line = 0;
 	s->blank = s->at < s->end && (*s->at == ' ' || *s->at == '\t');
 	while (a.p < s->end) {
 		enum outcome o = DONE;
@@ -406,6 +414,8 @@ static enum outcome scan_entry(struct scan *s)
 		case COMMENT: {
 			const char *nl = memchr(a.p, '\n', (size_t)(s->end - a.p));
 
+			if (s->cut.line == 0 && follows_word(s, a.p))
+				s->cut = token_at(&a, a.p);
 			a.p = nl != NULL ? nl : s->end;
 			break;
 		}

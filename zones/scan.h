@@ -43,7 +43,8 @@ struct scan {
 	/* the entry */
 	struct token *tokens;
 	size_t count, token_capacity;
-	bool blank; /* it starts with white space: the owner is the last one */
+	bool blank;       /* it starts with white space: the owner is the last one */
+	struct token cut; /* a comment that begins right behind a word; line 0: there is none */
 };
 
 void scan_memory(

@@ -175,6 +175,7 @@ struct zone_pools {
 #define ZONE_INCLUDES_MAX  1000u        /* $INCLUDE directives carried out for one zone */
 #define ZONE_GENERATE_MAX  65536u       /* steps of one $GENERATE */
 #define ZONE_GENERATED_MAX (256u << 20) /* octets of text that all $GENERATE of a zone make */
+#define ZONE_LINT_MAX      100u         /* warnings of one load about what is hardly meant */
 #define ZONE_RUN_MAX       1024u        /* slots that one search in a zone's table may try */
 #define ZONE_RRSET_MAX     65000u       /* octets of an RRset's wire: more fits no message */
 

@@ -361,3 +361,21 @@ def test_a_zone_that_was_signed_elsewhere_is_served_unsigned_and_marked(lab):
     assert server.zones()["signed.test"]["dnssec_left_out"] == 0
     assert "unsigned" not in server.cli("zones").stdout and "DNSSEC" not in server.cli("status").stdout
     assert answers() == served
+
+
+def test_what_is_hardly_meant_is_warned_about_and_served(lab):
+    text = ZONE + ("a MX 10 nothing\nb MX 10 c\nc CNAME ns1\n_s SRV 0 0 1 nothing\nd.master.com A 192.0.2.9\n"
+                   "e TXT v=DKIM1; k=rsa\nzwölf A 192.0.2.12\n")
+    first = ZONE.count("\n") + 1
+    p = lab.write("zones/master.com.zone", text)
+    done = subprocess.run([WAYMARK, "check", "--zones", str(p)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = [l for l in (done.stdout + done.stderr).splitlines() if "warning: " in l]
+    for number, words in enumerate(("MX target nothing.master.com. does not exist", "MX target c.master.com. is a CNAME", None,
+                                    "SRV target nothing.master.com. does not exist", '"d.master.com" has no final dot',
+                                    "the text ends at this ';'", "raw octets above 127"), first):
+        here = [l for l in lines if f".zone:{number}:" in l]
+        assert len(here) == (words is not None) and all(words in l for l in here), (number, words, lines)
+    server, _ = serve(lab)
+    lab.write("zones/master.com.zone", text)
+    wait("it to be served", lambda: server.ips("d.master.com.master.com") == {"192.0.2.9"}, 10)

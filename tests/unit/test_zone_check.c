@@ -68,7 +68,7 @@ static const struct message_case cases[] = {
 	/* duplicates and TTLs */
 	{HEAD "a 60 A 192.0.2.2\nb 60 A 192.0.2.2\na 60 A 192.0.2.2\n",
 		"6:6: warning: repeats the record in line 4: dropped\n"},
-	{HEAD "a 60 MX 10 Mail\na 60 MX 10 mAIL\na 60 MX 11 mail\n",
+	{HEAD "a 60 MX 10 Mail.\na 60 MX 10 mAIL.\na 60 MX 11 mail.\n",
 		"5:6: warning: repeats the record in line 4: dropped\n"},
 	{HEAD "a 60 TXT x\na 60 TXT X\n", ""},
 	{HEAD "a 60 A 192.0.2.2\na 30 A 192.0.2.3\na 90 A 192.0.2.4\na 60 TXT x\n",
@@ -95,7 +95,7 @@ static const struct message_case cases[] = {
 	{HEAD "a 60 NS x.wild\n*.wild POOL web\n", "4:6: error: NS target x.wild.example.com. is a "
 						   "POOL: a name server needs fixed addresses\n"},
 	/* POOL */
-	{HEAD "@ POOL web\n@ 60 MX 10 mail\n@ 60 TXT x\n@ 60 CAA 0 issue x\n", ""},
+	{HEAD "@ POOL web\n@ 60 MX 10 mail.\n@ 60 TXT x\n@ 60 CAA 0 issue x\n", ""},
 	{HEAD "*.eu POOL web\n", ""},
 	{HEAD "a POOL web\na 60 A 192.0.2.2\n",
 		"5:6: error: a.example.com. has a POOL, which owns its A and AAAA (line 4)\n"},
