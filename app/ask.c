@@ -350,8 +350,10 @@ static int load_world(struct world *w, const char *path)
 			pools[i] = w->conf->pools[i].name;
 		for (size_t i = 0; i < w->conf->region_count; i++)
 			regions[i] = w->conf->regions[i].name;
-		names = (struct zone_pools){
-			pools, w->conf->pool_count, regions, w->conf->region_count, false};
+		names = (struct zone_pools){.pools = pools,
+			.pool_count = w->conf->pool_count,
+			.regions = regions,
+			.region_count = w->conf->region_count};
 		rc = load_folder(w, w->conf->zones.path, &names);
 	}
 	free(pools);

@@ -71,7 +71,9 @@ static int name_pools(struct check *k)
 	k->pools = (struct zone_pools){.pools = k->names,
 		.pool_count = c->pool_count,
 		.regions = k->names + c->pool_count,
-		.region_count = c->region_count};
+		.region_count = c->region_count,
+		.conf = k->faultless ? c : NULL,
+		.misfits = &k->report};
 	return 0;
 }
 

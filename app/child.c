@@ -157,6 +157,8 @@ _Noreturn void child_main(
 	if (p->role == ROLE_DNS) {
 		start.cookie_seed = &s->cookie_seed;
 		start.cookie_secrets = &c->cookie_secrets;
+		start.replaces_conf =
+			c == s->next && s->serving != NULL && c->conf != s->serving->conf;
 	}
 	forget_secrets(s, c, p->role);
 	(void)prctl(PR_SET_NAME, titles[p->role], 0, 0, 0);

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ERR_LINE_MAX (ERR_FILE_MAX + ERR_TEXT_MAX + 64)
-
 void journal_event(const struct journal *j, struct event *e, bool direct)
 {
 	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};

@@ -31,6 +31,8 @@ int err_set(struct err *e, const char *format, ...) __attribute__((format(printf
 int err_at(struct err *e, const char *file, uint32_t line, uint32_t column, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
+#define ERR_LINE_MAX (ERR_FILE_MAX + ERR_TEXT_MAX + 64) /* octets of err_format() at most */
+
 /* "file:line:column: error: text" into `out`, always NUL-terminated; parts that are unknown are
  * left out. */
 void err_format(const struct err *e, char *out, size_t size);

@@ -93,6 +93,7 @@ struct role_start {
 	 * supervisor's whole life. NULL: the role draws its own */
 	const struct conf_secret *cookie_seed;
 	const struct conf_secrets *cookie_secrets; /* dns: configured ones; NULL as if none */
+	bool replaces_conf; /* dns: a reload brings this configuration, another one serves yet */
 };
 
 #endif

@@ -171,6 +171,16 @@ const char *conf_check_kind_name(enum check_kind k)
 	return "?";
 }
 
+bool conf_pool_has_region(const struct conf *c, uint16_t pool, uint16_t region)
+{
+	const struct conf_pool *p = &c->pools[pool];
+
+	for (size_t i = 0; i < p->endpoint_count; i++)
+		if (c->endpoints[p->first_endpoint + i].region == region)
+			return true;
+	return false;
+}
+
 const char *conf_steer_step_name(enum steer_step s)
 {
 	return schema_word(schema_steps, (int)s);

@@ -284,6 +284,8 @@ void conf_secrets_wipe(struct conf_secrets *s);
 
 /* The words of the enums, as in the file: for printing, status and logs. */
 const char *conf_check_kind_name(enum check_kind k);
+/* Does any endpoint of the pool stand in the region? */
+bool conf_pool_has_region(const struct conf *c, uint16_t pool, uint16_t region);
 const char *conf_steer_step_name(enum steer_step s);
 const char *conf_all_down_name(enum all_down_kind k);
 

@@ -198,9 +198,44 @@ static void verify_fallbacks(struct binder *b)
 	free(seen);
 }
 
+/* `geo` that cannot tell clients apart, or leaves some without a region. Once a file: at the first
+ * pool that steers by it. */
+static void verify_geo(struct binder *b, const struct conf_pool *pool)
+{
+	struct conf_position at = binder_position(b, &pool->step_count, pool->position);
+	const struct conf *c = b->conf;
+	bool by_place = false, by_default = false;
+
+	if (c->region_count < 2)
+		return; /* nothing to choose from */
+	for (size_t i = 0; i < c->region_count; i++) {
+		by_default |= binder_spoilt(b, &c->regions[i].rule_count);
+		for (size_t k = 0; k < c->regions[i].rule_count; k++) {
+			bool is_default = c->regions[i].rules[k].kind == RULE_DEFAULT;
+
+			by_default |= is_default;
+			by_place |= !is_default;
+		}
+	}
+	if (by_place && c->database_count == 0 && c->network_count == 0 &&
+		!binder_spoilt(b, &c->database_count) && !binder_spoilt(b, &c->network_count))
+		binder_warning(b, at,
+			"pool \"%s\" steers by \"geo\", but there are no \"geo.databases\" and no "
+			"\"geo.networks\": nothing says where clients are, so %s",
+			pool->name,
+			by_default ? "all of them get the region that serves \"default\""
+				   : "none of them has a region");
+	if (!by_default)
+		binder_warning(b, at,
+			"pool \"%s\" steers by \"geo\", but no region serves \"default\": clients "
+			"that no rule matches get the regions in the order of the file",
+			pool->name);
+}
+
 void verify_pools(struct binder *b)
 {
 	const struct conf *c = b->conf;
+	bool geo_seen = false;
 
 	for (size_t i = 0; i < c->pool_count; i++) {
 		const struct conf_pool *pool = &c->pools[i];
@@ -209,6 +244,9 @@ void verify_pools(struct binder *b)
 		verify_numbers(b, pool);
 		verify_weights(b, pool);
 		verify_addresses(b, pool);
+		if (!geo_seen && has_step(pool, STEER_GEO) && !binder_spoilt(b, &pool->step_count))
+			verify_geo(b, pool);
+		geo_seen |= has_step(pool, STEER_GEO);
 	}
 	verify_fallbacks(b);
 }

@@ -29,6 +29,7 @@ struct loader {
 	bool geo_changed;         /* another table than the dataset's serves next */
 	bool copies_failed, watch_failed, scan_failed, swap_failed; /* told once */
 	_Atomic bool ready;
+	struct report misfits; /* of the first scan, when they refuse the generation */
 };
 
 /* ---- setting up ---- */
@@ -48,7 +49,8 @@ static int name_pools(struct loader *l, struct zone_pools *out)
 	*out = (struct zone_pools){.pools = l->pool_names,
 		.pool_count = c->pool_count,
 		.regions = l->region_names,
-		.region_count = c->region_count};
+		.region_count = c->region_count,
+		.conf = c};
 	return 0;
 }
 
@@ -113,6 +115,7 @@ void loader_close(struct loader *l)
 	watch_close(l->watch);
 	free(l->pool_names);
 	free(l->region_names);
+	report_free(&l->misfits);
 	free(l);
 }
 
@@ -202,12 +205,27 @@ static void watch_includes(struct loader *l)
 	}
 }
 
+/* The zones for the first time. The configuration of a reload must leave no POOL record without an
+ * answer for ever; later, and at the server's start, one is no more than a warning of its zone. */
+static int scan_first(struct loader *l, uint64_t now_ms, uint64_t real_ms, struct err *e)
+{
+	int rc;
+
+	l->files.pools.misfits = l->server->start->replaces_conf ? &l->misfits : NULL;
+	rc = zone_files_scan(&l->files, true, now_ms, real_ms, &l->again_ms, e);
+	l->files.pools.misfits = NULL;
+	if (rc == 0 && l->misfits.errors > 0) {
+		*e = l->misfits.items[0];
+		return -1;
+	}
+	return rc;
+}
+
 int loader_start(struct loader *l, struct err *e)
 {
 	uint64_t now_ms = clock_mono_ms(), real_ms = clock_real_ms();
 
-	if (geo_files_start(&l->geo, real_ms, e) < 0 ||
-		zone_files_scan(&l->files, true, now_ms, real_ms, &l->again_ms, e) < 0)
+	if (geo_files_start(&l->geo, real_ms, e) < 0 || scan_first(l, now_ms, real_ms, e) < 0)
 		return -1;
 	plan_rescan(l, now_ms);
 	watch_includes(l);
@@ -443,16 +461,35 @@ static void be_nice(struct loader *l, bool starting)
 	(void)setpriority(PRIO_PROCESS, 0, NICE_SERVING); /* of this thread only, on Linux */
 }
 
+/* All reasons, one a line, the first one is `first`. */
+static void tell_failure(struct loader *l, const struct err *first)
+{
+	const size_t most = DNS_FAILURE_MAX - ERR_LINE_MAX; /* one line more fits in any case */
+	char line[ERR_LINE_MAX];
+	struct text out = {0};
+	size_t told = 1;
+
+	err_format(first, line, sizeof line);
+	text_puts(&out, line);
+	for (; told < l->misfits.count && out.length < most; told++) {
+		err_format(&l->misfits.items[told], line, sizeof line);
+		text_printf(&out, "\n%s", line);
+	}
+	if (told < l->misfits.errors)
+		text_printf(
+			&out, "\n(and %zu more: see `waymark check`)", l->misfits.errors - told);
+	dns_server_fail(l->server, "%s", out.data != NULL ? out.data : line);
+	text_free(&out);
+}
+
 void *loader_run(void *arg)
 {
 	struct loader *l = arg;
-	char text[ERR_TEXT_MAX + ERR_FILE_MAX];
 	struct err e;
 
 	be_nice(l, true);
 	if (loader_start(l, &e) < 0) {
-		err_format(&e, text, sizeof text);
-		dns_server_fail(l->server, "%s", text);
+		tell_failure(l, &e);
 		return NULL;
 	}
 	dns_server_wake(l->server);

@@ -19,8 +19,9 @@ int loader_open(struct loader **out, struct dns_server *s, struct err *e);
 void loader_close(struct loader *l);
 
 /* Load everything and publish the first dataset; nothing goes to the board yet. -1 with `e`
- * without memory and when the zones folder cannot be read: a generation without zones must not
- * take over from one that has them. */
+ * without memory, when the zones folder cannot be read (a generation without zones must not take
+ * over from one that has them), and when the configuration is a reload's and some POOL record could
+ * never be answered with it. */
 int loader_start(struct loader *l, struct err *e);
 /* From now on this process speaks for the zones: rows, events, copies. */
 void loader_take_over(struct loader *l);

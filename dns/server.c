@@ -109,13 +109,14 @@ void dns_server_event(struct dns_server *s, enum event_kind kind, enum log_level
 
 void dns_server_fail(struct dns_server *s, const char *format, ...)
 {
-	char text[256];
+	char text[DNS_FAILURE_MAX], line[256];
 	va_list args;
 
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	dns_server_event(s, EVENT_NOTICE, LEVEL_ERROR, "dns", text);
+	(void)snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
+	dns_server_event(s, EVENT_NOTICE, LEVEL_ERROR, "dns", line);
 	if (!atomic_exchange(&s->failing, true)) {
 		memcpy(s->failure, text, sizeof s->failure);
 		atomic_store(&s->failed, true);

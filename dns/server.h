@@ -16,6 +16,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define DNS_FAILURE_MAX 4096u /* octets with the NUL */
+
 struct dns_server {
 	struct qsbr qsbr;
 	const struct role_start *start;
@@ -30,12 +32,12 @@ struct dns_server {
 	struct conf_secret cookie_seed;
 	pthread_mutex_t gate; /* protects `go` */
 	pthread_cond_t opened;
-	int wake;             /* eventfd to the main thread */
-	_Atomic bool stop;    /* receive nothing more */
-	_Atomic bool failed;  /* a thread cannot go on: the role ends with an error */
-	_Atomic bool failing; /* somebody writes `failure` */
-	bool go;              /* serve, or end when `stop` is set */
-	char failure[256];    /* why; written once, before `failed` */
+	int wake;                      /* eventfd to the main thread */
+	_Atomic bool stop;             /* receive nothing more */
+	_Atomic bool failed;           /* a thread cannot go on: the role ends with an error */
+	_Atomic bool failing;          /* somebody writes `failure` */
+	bool go;                       /* serve, or end when `stop` is set */
+	char failure[DNS_FAILURE_MAX]; /* why, in lines; written once, before `failed` */
 };
 
 int dns_server_init(struct dns_server *s, const struct role_start *start, struct err *e);

@@ -56,13 +56,27 @@ static void add_endpoints(struct walk *w, const struct pick *pick, unsigned fami
 	}
 }
 
+/* What is asked of steering. A region where the pool has no endpoint at all is down for ever: its
+ * fallback pool is asked, if it has one. */
+static void ask_for(
+	const struct dataset *data, const struct pool_record *record, struct pick_request *request)
+{
+	uint16_t fallback = data->conf->pools[record->pool].fallback_pool;
+
+	request->pool = record->pool;
+	request->region = record->region;
+	if (record->region == CONF_NONE || fallback == CONF_NONE ||
+		steer_has_family(data->steering, record->pool, record->region, FAMILY_NONE))
+		return;
+	request->pool = fallback;
+	request->region = CONF_NONE;
+}
+
 void walk_steered(struct walk *w, const struct pool_record *record)
 {
 	const struct dataset *data = w->facts->data;
 	unsigned family = w->query->type == TYPE_AAAA;
-	struct pick_request request = {.pool = record->pool,
-		.region = record->region,
-		.family = family == 0 ? FAMILY_IPV4 : FAMILY_IPV6};
+	struct pick_request request = {.family = family == 0 ? FAMILY_IPV4 : FAMILY_IPV6};
 	struct client client;
 	struct pick pick;
 	uint32_t ttl_s;
@@ -72,6 +86,7 @@ void walk_steered(struct walk *w, const struct pool_record *record)
 		fail(w, RCODE_SERVFAIL, EDE_OTHER, "pool is not configured");
 		return;
 	}
+	ask_for(data, record, &request);
 	identify(w, &client);
 	if (!w->facts->view->all_ready &&
 		steer_must_wait(data->steering, w->facts->view, &request, &client)) {

@@ -62,6 +62,23 @@ static int add_word(struct fields *f, const struct token *t)
 	return 0;
 }
 
+/* Is this name empty for everyone, always? The zone serves all the same. */
+static void note_misfit(
+	struct load *l, struct fields *f, const struct token *t, const struct pool_rdata *r)
+{
+	const struct zone_pools *p = l->pools;
+
+	if (p->conf == NULL || p->conf->pools[r->pool].fallback_pool != CONF_NONE ||
+		conf_pool_has_region(p->conf, r->pool, r->region))
+		return;
+	report_add(p->misfits != NULL ? p->misfits : f->scan->report,
+		p->misfits != NULL ? SEVERITY_ERROR : SEVERITY_WARNING, f->scan->shown, t->line,
+		t->column,
+		"pool \"%s\" has no endpoint in region \"%s\": this name is NODATA for everyone; "
+		"give it one there, or the pool a when_all_down: {pool: NAME}",
+		p->pools[r->pool], p->regions[r->region]);
+}
+
 static int parse_region(struct load *l, struct fields *f, struct pool_rdata *out)
 {
 	const struct zone_pools *p = l->pools;
@@ -83,6 +100,7 @@ static int parse_region(struct load *l, struct fields *f, struct pool_rdata *out
 		if (index == p->region_count)
 			return unknown(f, &t, "region", p->regions, p->region_count);
 		out->region = (uint16_t)index;
+		note_misfit(l, f, &t, out);
 	} else if (!is_name(&t)) {
 		return field_error(f, &t, "region", NO_NAME);
 	}

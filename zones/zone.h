@@ -160,6 +160,8 @@ void zone_free(struct zone *z);
 
 /* ---- loading ---- */
 
+struct conf;
+
 /* Pools and regions that POOL records may name; both lists empty and `any` set: every name is
  * accepted, unbound. */
 struct zone_pools {
@@ -168,6 +170,10 @@ struct zone_pools {
 	const char *const *regions;
 	size_t region_count;
 	bool any;
+	/* Whose they are; NULL: nobody looks for misfits, POOL records that can never be answered
+	 * because the pool has no endpoint in their region. */
+	const struct conf *conf;
+	struct report *misfits; /* gets them as errors; NULL: they are warnings of the zone */
 };
 
 #define ZONE_FILE_MAX      (2u << 30)   /* octets of a master file with all that it includes */

@@ -1,5 +1,5 @@
 """Pools, steering, geo and client subnets (RFC 7871)."""
-import collections, random
+import collections, random, re
 import dns.rcode, dns.rdatatype
 from lab import conf, four_proxies, rdata, scope, serve, wait, ZONE, ROOT
 
@@ -231,3 +231,73 @@ def test_an_unreadable_database_is_reported_and_the_rest_serves(lab):
     # and once it is good it is used, without a restart
     lab.write_bytes("geo/country.mmdb", (ROOT / "tests/fixtures/geo/maxmind-24.mmdb").read_bytes())
     wait("the database", lambda: server.ips("www.master.com", subnet="216.160.83.0/24") == {lab.ip(21)})
+
+
+PARIS = ZONE + "paris 30 POOL web region=paris\n"
+
+
+def with_paris(lab, served, **how):
+    """The usual configuration, and a region Paris; `served`: with an endpoint there."""
+    text = conf(lab, **how).replace("regions:\n", "regions:\n  paris: {}\n")
+    return text if not served else text.replace("      sin1:", f"      par1: {{address: {lab.ip(41)}, region: paris}}\n      sin1:")
+
+
+def test_a_region_without_an_endpoint_of_the_pool_refuses_a_reload_but_no_zone(lab):
+    lab.proxy(41, name="par1")
+    four_proxies(lab)
+    lab.write("zones/master.com.zone", PARIS)
+    server = lab.start(with_paris(lab, True)).wait_verdicts()
+    assert "0 errors, 0 warnings" in server.cli("check").stderr
+    assert server.ips("paris.master.com") == {lab.ip(41)}
+    line = 1 + PARIS.splitlines().index("paris 30 POOL web region=paris")
+    told = f'master.com.zone:{line}:26: error: pool "web" has no endpoint in region "paris"'
+
+    # the configuration takes the last one away: `check` says no, and so does a reload
+    lab.write("waymark.yaml", with_paris(lab, False))
+    check = server.cli("check", check=False)
+    assert check.returncode == 1 and told in check.stderr and "1 error, 0 warnings" in check.stderr
+    reload = server.reload(check=False)
+    assert reload.returncode != 0 and told in reload.stdout + reload.stderr
+    assert server.ips("paris.master.com") == {lab.ip(41)} and server.status()["generation"] == 1
+
+    # another pool catches it: for that region the whole of it answers
+    caught = with_paris(lab, False).replace("    ttl: 30s", "    ttl: 30s\n    when_all_down: {pool: spare}")
+    caught = caught.replace("pools:\n", f"pools:\n  spare: {{endpoints: {{s: {{address: {lab.ip(61)}}}}}}}\n")
+    lab.write("waymark.yaml", caught)
+    assert "0 errors, 0 warnings" in server.cli("check").stderr
+    server.reload()
+    assert server.ips("paris.master.com") == {lab.ip(61)}
+
+    # a zone that is edited under a running server is served with a warning
+    lab.write("waymark.yaml", with_paris(lab, False))
+    lab.write("zones/master.com.zone", ZONE)
+    wait("the name to go", lambda: server.query("paris.master.com").rcode() == dns.rcode.NXDOMAIN)
+    server.reload()
+    lab.write("zones/master.com.zone", PARIS)
+    warned = lambda: [e for e in server.events(event="zone", level="warning") if "has no endpoint in region" in e["text"]]
+    assert f"master.com.zone:{line}:26: warning:" in wait("the warning", warned)[0]["text"]
+    r = server.query("paris.master.com")
+    assert r.rcode() == dns.rcode.NOERROR and not r.answer
+    assert server.ips("static.master.com") == {"192.0.2.80"}
+
+
+def test_a_server_starts_with_a_region_without_an_endpoint_and_warns(lab):
+    four_proxies(lab)
+    lab.write("zones/master.com.zone", PARIS)
+    server = lab.start(with_paris(lab, False)).wait_verdicts()
+    wait("the warning", lambda: [e for e in server.events(event="zone", level="warning") if "in region" in e["text"]])
+    assert server.ips("www.master.com", subnet=NEWYORK) == {lab.ip(21)}
+
+
+def test_geo_without_data_is_told_at_start_and_reload(lab):
+    four_proxies(lab)
+    lab.write("zones/master.com.zone", ZONE)
+    blind = re.sub(r"\ngeo:.*?\nregions:", "\nregions:", conf(lab), flags=re.S)
+    told = 'steers by "geo", but there are no "geo.databases" and no "geo.networks"'
+    server = lab.start(blind).wait_verdicts()
+    wait("the warning", lambda: [e for e in server.events(level="warning") if told in e["text"]])
+    lab.write("waymark.yaml", conf(lab).replace(", default]", "]"))
+    reload = server.reload()
+    assert 'no region serves "default"' in reload.stdout + reload.stderr
+    lab.write("waymark.yaml", conf(lab))
+    assert "warning" not in server.reload().stdout

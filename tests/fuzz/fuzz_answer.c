@@ -92,7 +92,8 @@ static void load_zone(struct world *w, size_t i, const char *text, size_t length
 {
 	static const char *const pools[] = {"web", "gone", "closed"}, *const regions[] = {
 									      "london", "newyork"};
-	const struct zone_pools names = {pools, 3, regions, 2, false};
+	const struct zone_pools names = {
+		.pools = pools, .pool_count = 3, .regions = regions, .region_count = 2};
 	struct report report = {0};
 
 	(void)zone_parse(text, length, -1, "fuzz.zone", ".", &names, &w->zone[i], &report);

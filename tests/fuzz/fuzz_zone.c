@@ -24,7 +24,8 @@ static void require(bool condition, const char *what, const struct text *printed
 static int parse(const char *text, size_t length, struct zone **z)
 {
 	static const char *const names[] = {"web", "mail", "london"};
-	const struct zone_pools pools = {names, 2, names + 2, 1, false};
+	const struct zone_pools pools = {
+		.pools = names, .pool_count = 2, .regions = names + 2, .region_count = 1};
 	struct report report = {0};
 	int rc = zone_parse(text, length, -1, "fuzz.zone", "example.com.", &pools, z, &report);
 

@@ -46,8 +46,10 @@ static inline void world_zone(struct world *w, const char *origin, const char *t
 			pools[i] = w->conf->pools[i].name;
 		for (size_t i = 0; i < w->conf->region_count; i++)
 			regions[i] = w->conf->regions[i].name;
-		names = (struct zone_pools){
-			pools, w->conf->pool_count, regions, w->conf->region_count, false};
+		names = (struct zone_pools){.pools = pools,
+			.pool_count = w->conf->pool_count,
+			.regions = regions,
+			.region_count = w->conf->region_count};
 	}
 	if (zone_parse(text, strlen(text), -1, "test.zone", origin, &names, &w->zone[w->zones],
 		    &report) < 0) {

@@ -2,7 +2,7 @@
 #include "tests/unit/conf_text.h"
 
 #define E(n)        "e" #n ": {address: 192.0.2." #n "}"
-#define REGIONS     "regions: {r: {}, s: {}}\n"
+#define REGIONS     "regions: {r: {serves: [default]}, s: {}}\n"
 #define POOL        "pools: {p: {endpoints: {" E(1) "}}}\n"
 #define NO_FAILOVER "\"tier\" means nothing here: \"steer\" has no \"failover\""
 
@@ -209,6 +209,44 @@ static void a_pipeline_makes_tiers_then_selects_once(void **state)
 	run(cases, COUNT(cases));
 }
 
+#define IN(r) "{address: 192.0.2.1, region: " #r "}"
+
+static void geo_that_cannot_steer_is_told(void **state)
+{
+	static const struct verify_case cases[] = {
+		{"regions: {r: {serves: [GB, default]}, s: {serves: [US]}}\n"
+		 "pools: {p: {steer: ^geo, endpoints: {e: " IN(
+			 r) "}},\n"
+			    "        q: {steer: geo, endpoints: {e: " IN(s) "}}}\n",
+			"warning: pool \"p\" steers by \"geo\", but there are no \"geo.databases\" "
+			"and "
+			"no \"geo.networks\": nothing says where clients are, so all of them get "
+			"the "
+			"region that serves \"default\""},
+		{"regions: {r: {serves: [GB]}, s: {}}\n"
+		 "geo: {networks: {10.0.0.0/8: s}}\n"
+		 "pools: {p: {endpoints: {e: " IN(r) "}}, q: {steer: ^geo, endpoints: {e: " IN(
+			 s) "}}}\n",
+			"warning: pool \"q\" steers by \"geo\", but no region serves \"default\": "
+			"clients that no rule matches get the regions in the order of the file"},
+		/* what could not be read is no second mistake */
+		{"regions: {r: {serves: [GB, default]}, s: {}}\ngeo: {networks: {^10.0/8: s}}\n"
+		 "pools: {p: {steer: geo, endpoints: {e: " IN(r) "}}}\n",
+			"geo.networks.10.0/8: \"10.0/8\" is no network: write 192.0.2.0/24 or "
+			"2001:db8::/32, with zeros after the prefix"},
+	};
+
+	(void)state;
+	run(cases, COUNT(cases));
+	conf_free(conf_good("regions: {r: {serves: [default]}, s: {}}\n" /* by distance alone */
+			    "pools: {p: {steer: geo, endpoints: {e: " IN(r) "}}}\n"));
+	conf_free(conf_good("regions: {r: {serves: [GB, default]}, s: {}}\n"
+			    "geo: {networks: {10.0.0.0/8: s}}\n"
+			    "pools: {p: {steer: geo, endpoints: {e: " IN(r) "}}}\n"));
+	conf_free(conf_good("regions: {r: {serves: [GB]}, s: {}}\n" /* nobody steers by it */
+			    "pools: {p: {endpoints: {e: " IN(r) "}}}\n"));
+}
+
 static void numbers_of_a_pool_fit_together(void **state)
 {
 	static const struct verify_case cases[] = {
@@ -319,6 +357,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_given_twice),
 		cmocka_unit_test(a_check_is_of_one_kind),
 		cmocka_unit_test(a_pipeline_makes_tiers_then_selects_once),
+		cmocka_unit_test(geo_that_cannot_steer_is_told),
 		cmocka_unit_test(numbers_of_a_pool_fit_together),
 		cmocka_unit_test(fallbacks_are_no_cycles),
 		cmocka_unit_test(all_mistakes_come_in_one_run_in_order),

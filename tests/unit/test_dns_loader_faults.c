@@ -200,6 +200,42 @@ static void a_generation_that_cannot_read_the_folder_does_not_start(void **state
 	finished(s);
 }
 
+#define EMPTY_POOL "pool POOL web region=paris\n"
+
+static int start_with(struct stage *s, bool replaces_conf, struct err *e)
+{
+	s->lab.start.replaces_conf = replaces_conf;
+	assert_int_equal(dns_server_init(&s->server, &s->lab.start, e), 0);
+	assert_int_equal(loader_open(&s->loader, &s->server, e), 0);
+	return loader_start(s->loader, e);
+}
+
+/* Paris has no endpoint: a reload's configuration is refused, a start and a zone file are not. */
+static void a_new_configuration_leaves_no_pool_record_without_an_answer(void **state)
+{
+	static const char told[] = "has no endpoint in region \"paris\"";
+	struct stage *s = started();
+	struct err e;
+
+	(void)state;
+	stop_loader(s);
+	assert_int_equal(start_with(s, true, &e), 0); /* the zones are good */
+	loader_take_over(s->loader);
+	write_rested(s, "b.test.zone", LAB_ZONE("1", "192.0.2.1") EMPTY_POOL);
+	loader_step(s->loader, clock_mono_ms());
+	assert_int_equal(serial_of(s, "b.test"), 1);
+	assert_int_equal(count_told(s, told), 1);
+	stop_loader(s);
+	assert_int_equal(start_with(s, true, &e), -1);
+	assert_non_null(strstr(e.text, told));
+	assert_string_equal(e.file, "b.test.zone");
+	assert_int_equal(e.line, 5);
+	stop_loader(s);
+	assert_int_equal(start_with(s, false, &e), 0);
+	assert_int_equal(serial_of(s, "b.test"), 1);
+	finished(s);
+}
+
 static void a_removed_folder_leaves_its_zones_in_service(void **state)
 {
 	struct stage *s = started();
@@ -456,6 +492,7 @@ int main(void)
 		cmocka_unit_test(files_that_could_not_be_settled_serve_after_the_next_scan),
 		cmocka_unit_test(a_folder_that_cannot_be_read_for_a_while_loses_no_change),
 		cmocka_unit_test(a_generation_that_cannot_read_the_folder_does_not_start),
+		cmocka_unit_test(a_new_configuration_leaves_no_pool_record_without_an_answer),
 		cmocka_unit_test(a_removed_folder_leaves_its_zones_in_service),
 		cmocka_unit_test(a_file_written_during_a_scan_rests_like_any_other),
 		cmocka_unit_test(a_copy_that_cannot_be_written_is_written_later),

@@ -65,6 +65,7 @@ static const char zone[] =
 	"lon POOL web region=london\n"
 	"plain POOL plain\n"
 	"capped 3 POOL nodata\nbrief POOL brief\n"
+	"empty POOL fallback region=newyork\nbare POOL plain region=newyork\n"
 	"nodata POOL nodata\nrefuse POOL refuse\nfallback POOL fallback\nlate POOL late\n"
 	"alias CNAME www\nto-refuse CNAME refuse\n"
 	"*.any POOL plain\n"
@@ -128,6 +129,14 @@ static const struct steered_case cases[] = {
 		"www.e.test.", "A",
 		{.edns = 1232, .from = "192.0.2.200", .subnet = "172.16.5.0/24"},
 		"NOERROR aa\nAN www.e.test. 20 IN A 192.0.2.1\n", 12},
+	{"a region without endpoints, and a pool to catch it", "empty.e.test.", "A",
+		{.edns = 1232, .subnet = "10.2.3.0/24"},
+		"NOERROR aa\nAN empty.e.test. 60 IN A 192.0.2.11\nAN empty.e.test. 60 IN A "
+		"192.0.2.12\n"
+		"AN empty.e.test. 60 IN A 192.0.2.13\n",
+		0},
+	{"and none", "bare.e.test.", "A", {.edns = 1232, .subnet = "10.2.3.0/24"},
+		"NOERROR aa\n" SOA, 0},
 	{"no step uses the client", "plain.e.test.", "MX", {.edns = 1232, .subnet = "10.2.3.0/24"},
 		"NOERROR aa\n" SOA, 0},
 	{"region= fixes it: scope 0", "lon.e.test.", "A", {.edns = 1232, .subnet = "10.2.3.0/24"},

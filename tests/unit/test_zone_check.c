@@ -1,4 +1,5 @@
 /* What a zone must be, and what is dropped or warned about. */
+#include "tests/unit/conf_fixture.h"
 #include "tests/unit/zone_fixture.h"
 
 struct message_case {
@@ -307,6 +308,63 @@ static void the_digest_sees_content_and_not_order(void **state)
 	zone_free(same);
 }
 
+/* london has web's one endpoint; mail has none in newyork, but another pool behind it. */
+static struct conf *two_pools(void)
+{
+	struct conf *c = fixture_conf();
+	uint16_t london = fixture_region(c, "london", ""), pool;
+
+	fixture_region(c, "newyork", "");
+	for (pool = 0; pool < 2; pool++) {
+		fixture_pool(c, pool == 0 ? "web" : "mail");
+		fixture_endpoint(c, london, "192.0.2.1", NULL, 1);
+	}
+	c->pools[1].when_all_down = ALL_DOWN_POOL;
+	c->pools[1].fallback_pool = 0;
+	return c;
+}
+
+static void a_pool_without_an_endpoint_in_the_region_is_told(void **state)
+{
+	static const char *const names[] = {"web", "mail", "london", "newyork"};
+	static const char text[] = HEAD "a POOL web region=london\nb POOL web region=newyork\n"
+					"c POOL mail region=newyork\nd POOL web\n";
+	static const char expected[] =
+		"pool \"web\" has no endpoint in region \"newyork\": this name is NODATA for "
+		"everyone; give it one there, or the pool a when_all_down: {pool: NAME}";
+	struct conf *c = two_pools();
+	struct report misfits = {0};
+	struct zone_pools pools = {.pools = names,
+		.pool_count = 2,
+		.regions = names + 2,
+		.region_count = 2,
+		.conf = c};
+
+	(void)state;
+	for (int errors = 0; errors < 2; errors++) {
+		struct report report = {0};
+		const struct report *told = errors ? &misfits : &report;
+		struct zone *z = NULL;
+
+		pools.misfits = errors ? &misfits : NULL;
+		assert_int_equal(zone_parse(text, strlen(text), -1, "t", "example.com.", &pools, &z,
+					 &report),
+			0);
+		assert_int_equal(report.errors, 0);
+		assert_int_equal(report.warnings, !errors);
+		assert_int_equal(misfits.errors, errors);
+		assert_int_equal(told->count, 1);
+		assert_string_equal(told->items[0].text, expected);
+		assert_string_equal(told->items[0].file, "t");
+		assert_int_equal(told->items[0].line, 5);
+		assert_int_equal(told->items[0].column, 19);
+		zone_free(z);
+		report_free(&report);
+	}
+	report_free(&misfits);
+	fixture_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +376,7 @@ int main(void)
 		cmocka_unit_test(rrsets_are_bounded),
 		cmocka_unit_test(names_that_collide_are_refused_in_time),
 		cmocka_unit_test(the_digest_sees_content_and_not_order),
+		cmocka_unit_test(a_pool_without_an_endpoint_in_the_region_is_told),
 	};
 
 	TEST_MAIN(tests);

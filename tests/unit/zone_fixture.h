@@ -16,7 +16,8 @@
 static inline int zone_read(const char *text, struct zone **z, struct report *report)
 {
 	static const char *const names[] = {"web", "mail", "london", "newyork"};
-	const struct zone_pools pools = {names, 2, names + 2, 2, false};
+	const struct zone_pools pools = {
+		.pools = names, .pool_count = 2, .regions = names + 2, .region_count = 2};
 
 	return zone_parse(text, strlen(text), -1, "t", "example.com.", &pools, z, report);
 }
