@@ -140,13 +140,13 @@ static bool wants_help(const char *word)
 
 static int run_verb(const struct verb *v, int argc, char **argv)
 {
-	char *help[] = {"--help"};
+	bool help = argc > 0 && wants_help(argv[argc - 1]);
 
-	if (argc == 0 || !wants_help(argv[argc - 1]))
+	if (help && v->options == NULL)
+		argv[argc - 1] = "--help"; /* the only form that the commands' client knows */
+	if (!help || v->options == NULL)
 		return v->run != NULL ? v->run(argc, argv)
 				      : control_client_main(v->name, argc, argv);
-	if (v->options == NULL)
-		return control_client_main(v->name, 1, help);
 	print_usage(stdout, v);
 	return 0;
 }

@@ -263,6 +263,20 @@ static void verify_dns(struct binder *b)
 			"dns.cookies takes \"secret\" or \"secret_file\", not both");
 }
 
+/* A key that could never count is a mistake. */
+static void verify_queues(struct binder *b)
+{
+	for (size_t i = 0; i < b->conf->balancer_count; i++) {
+		const struct conf_balancer *l = &b->conf->balancers[i];
+
+		if (l->overflow != OVERFLOW_WAIT && binder_given(b, &l->queue_timeout_ms) &&
+			!binder_spoilt(b, &l->overflow))
+			binder_error(b, binder_position(b, &l->queue_timeout_ms, l->position),
+				"balancer %s: queue_timeout counts only with \"overflow: wait\"",
+				l->name);
+	}
+}
+
 void verify_conf(struct binder *b)
 {
 	verify_listeners(b);
@@ -273,5 +287,6 @@ void verify_conf(struct binder *b)
 	verify_checks(b);
 	verify_pools(b);
 	verify_balancer_names(b);
+	verify_queues(b);
 	verify_dns(b);
 }

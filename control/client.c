@@ -60,6 +60,14 @@ static void print_usage(FILE *to, enum command command)
 		if (((info->required | info->optional) & a->bit) != 0 && a->bit != ARG_FORMAT)
 			(void)fprintf(to, "  %-20s %s\n", a->form, a->help);
 	}
+	for (int i = 0; i < COMMAND_COUNT; i++) { /* longer commands that begin with this one */
+		const struct command_info *longer = &command_infos[i];
+		size_t length = strlen(info->name);
+
+		if (strncmp(longer->name, info->name, length) == 0 && longer->name[length] == ' ')
+			(void)fprintf(to, "  see also: waymark %s --help: %s\n", longer->name,
+				longer->help);
+	}
 	if (tells_trouble(command))
 		(void)fprintf(to,
 			"  %-20s no output; exit code 1 when something is dead or stale\n",

@@ -184,6 +184,8 @@ def test_every_verb_says_how_it_is_used(lab, verb):
     for words in ((verb, "--help"), (verb, "-h"), ("help", verb)):
         p = run(lab, *words)
         assert p.returncode == 0 and f"waymark {verb} " in p.stdout and p.stderr == "", p
+    if verb == "zones":
+        assert "waymark zones forget " in run(lab, "zones", "forget", "--help").stdout and "zones forget" in run(lab, "zones", "-h").stdout
     if verb in ("run", "check"):
         p = run(lab, verb)
         assert p.returncode == 2 and "no waymark.yaml here" in p.stderr

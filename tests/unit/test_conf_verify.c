@@ -124,6 +124,9 @@ static void nothing_is_given_twice(void **state)
 		      "  - {name: a, listen: 127.0.0.1:80, pool: p, port: 1}\n"
 		      "  - {name: ^a, listen: 127.0.0.1:81, pool: p, port: 1}\n",
 			"balancer \"a\" is given twice: first at line 5"},
+		{POOL "balancer: [{name: b, listen: 127.0.0.1:80, pool: p, port: 80, "
+		      "queue_timeout: ^5s}]\n",
+			"balancer b: queue_timeout counts only with \"overflow: wait\""},
 		{"pools: {p: {endpoints: {" E(1) ", " E(
 			 2) ", ^e3: {address: [\"2001:db8::1\", 192.0.2.1]}}}}\n",
 			"endpoint \"p/e3\" has the address 192.0.2.1 of endpoint \"e1\""},
