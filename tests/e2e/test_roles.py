@@ -74,7 +74,7 @@ def test_dns_and_tcp_go_on_while_health_is_stopped(lab):
 
 def test_a_health_killed_for_good_goes_on_where_it_was(lab):
     """`fall: 4` at half a second: a role killed between the failures must not start the streak anew each time for ever."""
-    server, proxies = serve(lab, check="{tcp: {port: 8080}, interval: 500ms, timeout: 200ms, fall: 4, rise: 2}")
+    server, proxies = serve(lab, check="{tcp: {port: 8080}, interval: 500ms, timeout: 200ms, fall: 4, rise: 2, flap: {penalty: 0}}")
     proxies["sin1"].down()
     def streak():
         status = server.status()

@@ -99,7 +99,7 @@ class Net:
 def net(lab):
     made = []
 
-    def make(addresses, endpoints, times="interval: 400ms, timeout: 400ms"):
+    def make(addresses, endpoints, times="interval: 3s, timeout: 3s"):
         made.append(Net(lab, addresses, endpoints, times))
         return made[-1]
     yield make
