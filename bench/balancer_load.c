@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -151,6 +152,17 @@ static void await(int link, uint32_t type)
 	}
 }
 
+/* A child that dies with this process: one left behind would hold the pipe that somebody reads to its
+ * end. */
+static pid_t fork_bound(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
 static struct proxy start_waymark(const int *listeners, unsigned workers, uint16_t port)
 {
 	static struct conf_endpoint endpoint = {.name = "one",
@@ -203,7 +215,7 @@ static struct proxy start_waymark(const int *listeners, unsigned workers, uint16
 	if (board_create_private(&board, &e) < 0 ||
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		die("waymark");
-	p = (struct proxy){.pid = fork(), .link = pair[0]};
+	p = (struct proxy){.pid = fork_bound(), .link = pair[0]};
 	if (p.pid == 0) {
 		(void)close(pair[0]);
 		start.link = pair[1];
@@ -254,7 +266,7 @@ static struct proxy start_peer(bool nginx, unsigned workers, uint16_t front, uin
 				   "listen f\n bind 127.0.0.1:%u\n server one 127.0.0.1:%u\n",
 				workers, front, port);
 
-	p.pid = fork();
+	p.pid = fork_bound();
 	if (p.pid == 0) {
 		if (nginx)
 			(void)execlp("nginx", "nginx", "-e", "/dev/null", "-c", path, (char *)NULL);
@@ -365,7 +377,7 @@ static void start_clients(
 	const struct hostport *front, unsigned clients, uint64_t each, uint64_t answer_size)
 {
 	for (unsigned i = 0; i < clients; i++) {
-		if (fork() == 0)
+		if (fork_bound() == 0)
 			ask(front, each, answer_size);
 	}
 }
@@ -560,7 +572,7 @@ int main(int argc, char **argv)
 	b.amount = argc > 3 ? strtoull(argv[3], NULL, 10) : amounts[kind];
 	back = open_listener(&behind, 0);
 	for (unsigned i = 0; i < ENDS; i++) {
-		servers[i] = fork();
+		servers[i] = fork_bound();
 		if (servers[i] == 0)
 			serve(back, b.kind == BULK ? (b.amount << 20) / ENDS : ANSWER_SIZE);
 	}
