@@ -33,7 +33,7 @@ all: $(BUILD)/waymark
 # (bench/instructions). These objects hold ordinary code as well, which everything else links. gcc only; not with flags of
 # one's own or sanitizers.
 QUERY_WAY := $(patsubst %,$(BUILD)/%.o,dns/udp dns/worker dns/respond dns/query dns/cookie dns/answer dns/steered dns/reply \
-	dns/reply_names zones/name zones/zone zones/zoneset steer/pick steer/weighted geo/table base/addr base/hash)
+	dns/reply_names zones/name zones/zone zones/zoneset steer/pick steer/tier steer/weighted geo/table base/addr base/hash)
 IS_CLANG  := $(shell echo __clang__ | $(CC) -E -x c - 2>/dev/null | grep -c 1$$)
 ifeq ($(origin CFLAGS)-$(SANITIZE)-$(IS_CLANG),file--0)
 INLINE_FREELY := --param inline-unit-growth=400 --param max-inline-insns-auto=1000 --param max-inline-insns-single=1000 \

@@ -306,7 +306,7 @@ static int load_view(struct world *w)
 	struct err e;
 	int rc;
 
-	w->view = view_new(w->conf);
+	w->view = view_new_laid_out(w->steering, VIEW_FOR_DNS);
 	if (w->view == NULL) {
 		(void)err_set(&e, "out of memory for the endpoints");
 		return say(&e);
@@ -336,10 +336,12 @@ static int load_world(struct world *w, const char *path)
 	struct err e;
 	int rc = -1;
 
-	if (load_conf(w, path) < 0 || load_geo(w) < 0 || load_view(w) < 0)
+	if (load_conf(w, path) < 0)
 		return -1;
 	if (steer_compile(w->conf, &w->steering, &e) < 0)
 		return say(&e);
+	if (load_geo(w) < 0 || load_view(w) < 0)
+		return -1;
 	w->data.conf = w->conf;
 	w->data.steering = w->steering;
 	w->data.geo = w->geo;
@@ -421,8 +423,7 @@ static int ask(const struct options *o, struct world *w)
 	size_t length;
 	int rc = -1;
 
-	if (r == NULL || reply == NULL ||
-		responder_init(r, w->conf != NULL ? w->conf->pool_count : 0, counter) < 0) {
+	if (r == NULL || reply == NULL || responder_init(r, w->steering, counter) < 0) {
 		free(r);
 		free(reply);
 		(void)err_set(&e, "out of memory for the reply");

@@ -81,6 +81,9 @@ static int open_room(struct room *r, const struct role_start *start, struct err 
 	report_limits(r);
 	if (steer_compile(b->conf, &b->steering, e) < 0)
 		return -1;
+	if (cursors_open(&b->cursors, b->steering->cursor_count, true) < 0)
+		return err_set(
+			e, "out of memory for the cursors of %zu pools", b->conf->pool_count);
 	if (geo_watch_open(&r->geo, b, e) < 0)
 		return -1;
 	for (; r->opened < start->row_count; r->opened++) {
@@ -169,6 +172,7 @@ static void close_room(struct room *r)
 		geo_watch_close(&r->geo);
 	for (uint32_t i = 0; i < r->opened; i++)
 		worker_close(&r->workers[i]);
+	cursors_close(&b->cursors);
 	if (b->steering != NULL)
 		steer_free(b->steering);
 	if (b->done >= 0)

@@ -56,7 +56,7 @@ static bool choose_endpoint(struct connection *c)
 	qsbr_online(&b->qsbr, w->reader);
 	geo = atomic_load(&b->geo); /* not before going online: base/qsbr.h */
 	client.geo = geo_lookup(geo, &c->client);
-	steer_pick(b->steering, w->view, &request, &client, w->now_ms, w->cursor, &w->rng, &pick);
+	steer_pick(b->steering, w->view, &request, &client, w->now_ms, &b->cursors, &w->rng, &pick);
 	qsbr_offline(w->reader);
 	if (pick.kind != PICK_OK || c->excluded_count == UPSTREAM_TRIES_MAX)
 		return false;

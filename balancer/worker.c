@@ -40,7 +40,6 @@ static void on_wake(struct poller_watch *watch, uint32_t events);
 int worker_open(
 	struct worker *w, struct balancer *b, uint16_t index, uint32_t pipes_max, struct err *e)
 {
-	const struct conf *conf = b->conf;
 	uint32_t row = b->start->first_row + index;
 
 	*w = (struct worker){.balancer = b, .wake_fd = -1, .now_ms = clock_mono_ms()};
@@ -49,13 +48,12 @@ int worker_open(
 		return err_set(e, "balancer worker %u has no row on the board", index);
 	w->row = &b->board->balancer->row[row];
 	w->reader = qsbr_add_reader(&b->qsbr);
-	w->view = view_new(conf);
-	w->cursor = calloc(conf->pool_count + 1, sizeof *w->cursor);
+	w->view = view_new_laid_out(b->steering, VIEW_FOR_BALANCER);
 	w->buffer = malloc(WORKER_BUFFER);
 	w->listeners = calloc(count_sockets(b->start, index) + 1, sizeof *w->listeners);
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (w->reader == NULL || w->view == NULL || w->cursor == NULL || w->buffer == NULL ||
-		w->listeners == NULL || w->wake_fd < 0 || poller_open(&w->poller) < 0)
+	if (w->reader == NULL || w->view == NULL || w->buffer == NULL || w->listeners == NULL ||
+		w->wake_fd < 0 || poller_open(&w->poller) < 0)
 		return err_set(e, "cannot set up balancer worker %u: %s", index, strerror(errno));
 	rng_seed_random(&w->rng);
 	wheel_init(&w->wheel, w->now_ms);
@@ -88,7 +86,6 @@ void worker_close(struct worker *w)
 		(void)close(w->wake_fd);
 	free(w->listeners);
 	free(w->buffer);
-	free(w->cursor);
 	if (w->view != NULL)
 		view_free(w->view);
 }

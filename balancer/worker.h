@@ -1,8 +1,9 @@
 /*
  * A worker: one thread, one epoll set, one row on the board, its share of every listener's sockets.
  *
- * Workers share nothing but what struct balancer holds: read-only tables, the geo table (QSBR), and
- * the atomic counts of places.h that make max_connections exact over all of them.
+ * Workers share nothing but what struct balancer holds: read-only tables, the geo table (QSBR), the
+ * atomic counts of places.h that make max_connections exact over all of them, and the cursors of round
+ * robin.
  */
 #ifndef BALANCER_WORKER_H
 #define BALANCER_WORKER_H
@@ -43,6 +44,7 @@ struct balancer {
 	const struct conf *conf;
 	struct board *board;
 	struct steering *steering;
+	struct cursors cursors; /* of round robin: one rotation over all workers and listeners */
 	_Atomic(struct geo_table *) geo; /* swapped by geo_watch.c; read online only */
 	struct qsbr qsbr;
 	_Atomic uint32_t order;      /* enum order */
@@ -65,7 +67,6 @@ struct worker {
 	uint64_t tick_ms; /* when the next tick is due */
 	bool ticking;     /* in WHEEL_TICK_MS, not in WORKER_REST_MS */
 	struct view *view;
-	uint32_t *cursor; /* round robin, [conf->pool_count] */
 	struct rng rng;
 	struct qsbr_reader *reader;
 	struct pipe_pool pipes;

@@ -60,6 +60,12 @@ static inline uint64_t first_verdicts_until(
 	return began_ms + c->checks[pool->check].timeout_ms;
 }
 
+/* An operator's word that an endpoint gets nobody, whatever else is or is not there. */
+static inline bool override_takes_out(enum override o)
+{
+	return o == OVERRIDE_DRAIN || o == OVERRIDE_FORCE_DOWN;
+}
+
 /* Does one address serve? An address without a probe counts as VERDICT_UP. */
 static inline bool serving_rule(enum override o, enum verdict v, bool unknown_serves)
 {

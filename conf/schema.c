@@ -23,7 +23,7 @@ const struct schema_word schema_steps[] = {
 	{"geo", STEER_GEO, "tiers: regions in order of closeness to the client"},
 	{"failover", STEER_FAILOVER, "tiers: the endpoints' `tier`, lowest number first"},
 	{"weighted", STEER_WEIGHTED, "selector: at random, in proportion to `weight`"},
-	{"round_robin", STEER_ROUND_ROBIN, "selector: each in turn"},
+	{"round_robin", STEER_ROUND_ROBIN, "selector: each in turn, as often as its `weight` says"},
 	{"nearest", 0, NULL},
 	{"random", 0, NULL},
 	{"hash", 0, NULL},
@@ -34,9 +34,11 @@ const struct schema_word schema_steps[] = {
 
 const struct schema_word schema_all_down[] = {
 	{"serve_all", ALL_DOWN_SERVE_ALL,
-		"as if every endpoint were up: checks are wrong more often "
-		"than everything is down"},
-	{"last_good", ALL_DOWN_LAST_GOOD, "the endpoints that served last"},
+		"as if every endpoint were up that no operator has taken out: checks are "
+		"wrong more often than everything is down"},
+	{"last_good", ALL_DOWN_LAST_GOOD,
+		"the endpoints that served last, less those that an operator has taken out; when "
+		"none ever served, as `serve_all`"},
 	{"nodata", ALL_DOWN_NODATA, "DNS: no address; balancer: the connection is reset"},
 	{"refuse", ALL_DOWN_REFUSE, "DNS: REFUSED; balancer: the connection is reset"},
 	{0},
@@ -266,7 +268,8 @@ const struct schema_key schema_keys[] = {
 	{"pools.*.min_serving", VALUE(conf_pool, min_serving), .type = TYPE_NUMBER, .fallback = "1",
 		.min = 1, .max = CONF_ENDPOINTS_MAX,
 		.help = "Serving endpoints a tier needs; a tier with fewer is filled up from "
-			"the next."},
+			"the next. They are counted for each address family by itself, and a "
+			"tier needs no more than it has of that family."},
 	{"pools.*.unknown", VALUE(conf_pool, unknown_serves), .type = TYPE_WORD,
 		.words = unknown_words, .fallback = "serve",
 		.help = "What an endpoint without a verdict counts as. In the first moments of a "
@@ -274,7 +277,9 @@ const struct schema_key schema_keys[] = {
 	{"pools.*.when_all_down", VALUE(conf_pool, when_all_down), .type = TYPE_WORD,
 		.words = schema_all_down, .fallback = "serve_all",
 		.help = "What happens when no endpoint serves: a word, or `{pool: NAME}` to "
-			"ask another pool."},
+			"ask another pool. An endpoint that an operator has drained or forced "
+			"down is never given; when nobody else is left, there is no address in "
+			"DNS, and the balancer resets the connection."},
 	{"pools.*.when_all_down.pool", VALUE(conf_pool, fallback_pool), .type = TYPE_POOL,
 		.required = true, .help = "The pool that answers instead; no cycles."},
 	{"pools.*.endpoints", .shape = SHAPE_NAMES, .type = TYPE_NAME,
@@ -291,8 +296,8 @@ const struct schema_key schema_keys[] = {
 		.help = "Where it stands. Required when the pool steers by `geo`."},
 	{"pools.*.endpoints.*.weight", VALUE(conf_endpoint, weight), .type = TYPE_NUMBER,
 		.fallback = "10", .min = 0, .max = CONF_WEIGHT_MAX,
-		.help = "For `weighted`: the share among the endpoints of a tier. 0: only when "
-			"the others do not serve."},
+		.help = "The share among the endpoints of a tier. 0: only when the others do "
+			"not serve."},
 	{"pools.*.endpoints.*.tier", VALUE(conf_endpoint, tier), .type = TYPE_NUMBER,
 		.fallback = "1", .min = 1, .max = UINT16_MAX, .applies = tier_applies,
 		.help = "For `failover`: the lowest number is tried first. Only in pools that "

@@ -105,7 +105,7 @@ static void verify_weights(struct binder *b, const struct conf_pool *pool)
 	for (size_t i = 0; i < pool->endpoint_count; i++)
 		if (endpoints[i].weight > 0)
 			return;
-	if (pool->endpoint_count > 0 && has_step(pool, STEER_WEIGHTED))
+	if (pool->endpoint_count > 0)
 		binder_warning(b, pool->position,
 			"pool \"%s\": every endpoint has weight 0: all count alike", pool->name);
 }

@@ -28,7 +28,7 @@ struct facts {
 
 /* What differs from one answer to the next; the caller's own. */
 struct chance {
-	uint32_t *cursor; /* round-robin positions, [conf->pool_count] */
+	struct cursors cursors; /* of round robin: this thread's own */
 	struct rng rng;
 };
 

@@ -28,21 +28,19 @@ void responder_configure(struct responder *r, const struct conf_dns *conf,
 		.nsid_size = (uint8_t)strnlen(conf->nsid, CONF_TEXT_MAX)};
 }
 
-int responder_init(struct responder *r, size_t pools, _Atomic uint64_t *counter)
+int responder_init(struct responder *r, const struct steering *s, _Atomic uint64_t *counter)
 {
 	static const struct conf_secrets none;
 
 	*r = (struct responder){.counter = counter};
 	responder_configure(r, &unconfigured, &none, NULL);
-	r->chance.cursor = calloc(pools + 1, sizeof r->chance.cursor[0]);
 	rng_seed_random(&r->chance.rng);
-	return r->chance.cursor != NULL ? 0 : -1;
+	return cursors_open(&r->chance.cursors, s != NULL ? s->cursor_count : 0, false);
 }
 
 void responder_clear(struct responder *r)
 {
-	free(r->chance.cursor);
-	r->chance.cursor = NULL;
+	cursors_close(&r->chance.cursors);
 }
 
 /* Which counter counts an rcode; above 15 there is only BADVERS. */

@@ -34,9 +34,9 @@ struct responder {
 	struct reply reply;          /* to it */
 };
 
-/* Cursors for `pools` pools, seeded randomness; answers as without a configuration, neither cookies
- * nor a rate limit. -1 without memory. */
-int responder_init(struct responder *r, size_t pools, _Atomic uint64_t *counter);
+/* Cursors for the pools of `s` (NULL: none), seeded randomness; answers as without a configuration,
+ * neither cookies nor a rate limit. -1 without memory. */
+int responder_init(struct responder *r, const struct steering *s, _Atomic uint64_t *counter);
 void responder_clear(struct responder *r);
 /* Borrows all. `rate` may be NULL; cookies are known when there are secrets in `cookies`. */
 void responder_configure(struct responder *r, const struct conf_dns *conf,

@@ -94,7 +94,7 @@ void walk_steered(struct walk *w, const struct pool_record *record)
 		return;
 	}
 	steer_pick(data->steering, w->facts->view, &request, &client, w->facts->now_ms,
-		w->chance->cursor, &w->chance->rng, &pick);
+		&w->chance->cursors, &w->chance->rng, &pick);
 	w->notes->steered = !pick.fixed;
 	w->notes->degraded = pick.degraded;
 	if (w->facts->verdicts_old && data->conf->pools[pick.pool].check != CONF_NONE)

@@ -32,9 +32,8 @@ int dns_worker_init(struct dns_worker *w, struct dns_server *s, uint32_t row, st
 	w->reader = qsbr_add_reader(&s->qsbr);
 	if (w->reader == NULL)
 		return err_set(e, "more than %u threads in one dns process", QSBR_READERS_MAX);
-	w->view = view_new(s->conf);
-	if (w->view == NULL ||
-		responder_init(&w->responder, s->conf->pool_count, w->row->counter) < 0) {
+	w->view = view_new_laid_out(s->steering, VIEW_FOR_DNS);
+	if (w->view == NULL || responder_init(&w->responder, s->steering, w->row->counter) < 0) {
 		view_free(w->view);
 		w->view = NULL;
 		return err_set(e, "out of memory for a dns thread");

@@ -60,32 +60,49 @@ static bool uses(const struct conf_pool *pool, bool by_client)
 	return false;
 }
 
+static const struct policy *selector_of(const struct conf_pool *pool)
+{
+	for (size_t i = 0; i < pool->step_count; i++)
+		if (policy_of(pool->steps[i])->choose != NULL)
+			return policy_of(pool->steps[i]);
+	return &policy_in_order;
+}
+
 static bool in_lane(const struct conf_endpoint *e, enum lane lane)
 {
 	return lane == LANE_EITHER || e->address[lane].family != FAMILY_NONE;
 }
 
-/* `items` sorted; one lane's members and where each cell's begin. */
-static int fill_lane(struct builder *b, const struct item *items, uint32_t count, enum lane lane,
-	struct steer_plan *plan)
+/* `items` sorted; one lane's members, where each cell's begin and how many of them can help to win:
+ * who has weight 0 waits until nobody else serves. */
+static int fill_lane(struct builder *b, const struct conf_pool *pool, const struct item *items,
+	uint32_t count, enum lane lane, struct steer_plan *plan)
 {
+	bool by_weight = selector_of(pool)->by_weight;
 	struct arena *a = &b->s->arena;
 	uint32_t *first = arena_calloc(a, plan->cell_count + 1, sizeof *first);
 	uint32_t *member = arena_calloc(a, count + 1, sizeof *member);
+	uint16_t *able = arena_calloc(a, plan->cell_count, sizeof *able);
 	uint32_t cell = 0, n = 0;
 
-	if (first == NULL || member == NULL)
+	if (first == NULL || member == NULL || able == NULL)
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {
+		const struct conf_endpoint *e = &b->s->conf->endpoints[items[i].endpoint];
+
 		if (i > 0 && (items[i].region != items[i - 1].region ||
 				     items[i].tier != items[i - 1].tier))
 			first[++cell] = n;
-		if (in_lane(&b->s->conf->endpoints[items[i].endpoint], lane))
-			member[n++] = items[i].endpoint;
+		if (!in_lane(e, lane))
+			continue;
+		member[n++] = items[i].endpoint;
+		if (!by_weight || e->weight > 0)
+			able[cell]++;
 	}
 	first[cell + 1] = n;
 	plan->first[lane] = first;
 	plan->member[lane] = member;
+	plan->able[lane] = able;
 	return 0;
 }
 
@@ -132,8 +149,8 @@ static int fill_order(struct builder *b, const struct conf_pool *pool, const str
 }
 
 /* Sort the pool's endpoints into cells. `cells` gets the first item of each. */
-static int fill_cells(struct builder *b, struct item *items, uint32_t count, struct item *cells,
-	struct steer_plan *plan)
+static int fill_cells(struct builder *b, const struct conf_pool *pool, struct item *items,
+	uint32_t count, struct item *cells, struct steer_plan *plan)
 {
 	uint16_t *region = arena_calloc(&b->s->arena, count, sizeof *region);
 
@@ -149,7 +166,7 @@ static int fill_cells(struct builder *b, struct item *items, uint32_t count, str
 	}
 	plan->cell_region = region;
 	for (enum lane lane = LANE_IPV4; lane < LANE_COUNT; lane++)
-		if (fill_lane(b, items, count, lane, plan) < 0)
+		if (fill_lane(b, pool, items, count, lane, plan) < 0)
 			return -1;
 	return 0;
 }
@@ -171,7 +188,7 @@ static int build_plan(struct builder *b, const struct conf_pool *pool, bool by_r
 		items[i].region = by_region ? e->region : CONF_NONE;
 		items[i].tier = by_tier ? e->tier : 0;
 	}
-	if (fill_cells(b, items, count, items + count, plan) == 0)
+	if (fill_cells(b, pool, items, count, items + count, plan) == 0)
 		rc = ordered ? fill_order(b, pool, items + count, plan) : 0;
 	free(items);
 	return rc;
@@ -201,10 +218,7 @@ static int compile_pool(struct builder *b, size_t index)
 	bool by_client = uses(pool, true);
 
 	out->conf = pool;
-	out->selector = &policy_in_order;
-	for (size_t i = 0; i < pool->step_count; i++)
-		if (policy_of(pool->steps[i])->choose != NULL)
-			out->selector = policy_of(pool->steps[i]);
+	out->selector = selector_of(pool);
 	for (enum lane lane = LANE_IPV4; lane < LANE_COUNT; lane++) {
 		for (uint32_t i = 0; i < pool->endpoint_count && !out->has[lane]; i++)
 			out->has[lane] =
@@ -218,6 +232,31 @@ static int compile_pool(struct builder *b, size_t index)
 		return 0;
 	}
 	return build_plan(b, pool, true, false, &out->region);
+}
+
+/* The plan's places in a view. */
+static void place_plan(struct steering *s, struct steer_plan *plan)
+{
+	plan->first_cell = s->cell_count;
+	s->cell_count += plan->cell_count;
+	for (enum lane lane = LANE_IPV4; lane < LANE_COUNT; lane++) {
+		plan->first_member[lane] = s->member_count[lane];
+		s->member_count[lane] += plan->first[lane][plan->cell_count];
+	}
+}
+
+/* The pool's places in views and among the cursors. */
+static void place_pool(struct steering *s, struct steer_pool *pool)
+{
+	place_plan(s, &pool->all);
+	place_plan(s, &pool->region);
+	pool->first_cursor = s->cursor_count;
+	if (!pool->selector->takes_turns)
+		return;
+	pool->cursors = pool->all.cell_count + pool->region.cell_count;
+	if (pool->conf->min_serving > 1) /* else the winner is always one cell */
+		pool->cursors += pool->all.rows;
+	s->cursor_count += (size_t)LANE_COUNT * pool->cursors;
 }
 
 /* The scope of a chain is that of its longest link, whether or not a fallback is in force. A
@@ -272,6 +311,9 @@ int steer_compile(const struct conf *conf, struct steering **out, struct err *e)
 	for (size_t i = 0; i < conf->pool_count; i++)
 		if (compile_pool(&b, i) < 0)
 			goto out;
+	s->cursor_count = RETRY_CURSORS;
+	for (size_t i = 0; i < conf->pool_count; i++)
+		place_pool(s, &s->pools[i]);
 	join_chains(s);
 	*out = s;
 	rc = 0;

@@ -1,121 +1,129 @@
 /*
- * The pipeline's driver: gather candidates tier by tier, let the selector choose; when nothing
- * serves, do what when_all_down says.
+ * The pipeline's driver: find the tier that wins, let the selector choose in it; when nothing serves,
+ * do what when_all_down says.
  *
- *   pool ──▶ cells in the order of the client's home region ──▶ candidates ──▶ selector
- *            stop at the cell that brings them to min_serving  │ none
- *                                                              ▼
- *            all as if serving · last good ones · nothing · refuse · the next pool
+ *   pool ──▶ cells in the order of the client's home region ──▶ tier ──▶ selector
+ *            stop at the cell that brings it to min_serving       │ empty
+ *                                                                 ▼
+ *                       the same of the spare ones · nothing · refuse · the next pool
+ *
+ * A tier has enough when it has min_serving endpoints of the family that is asked for, or as many as
+ * it could ever have: a tier of one IPv6 endpoint is not short of a second one.
  *
  * The scope never looks at the view, only at what was compiled: a resolver that caches two answers
  * for overlapping prefixes would mix them up (RFC 7871, 7.2.1).
  */
+#include "base/hash.h"
+#include "steer/layout.h"
 #include "steer/plan.h"
-
-/* Which endpoints count. */
-enum gather { GATHER_SERVING, GATHER_LAST_GOOD, GATHER_ALL };
-
-/* The cells to look at, nearest first: list[0..count), or first, first + 1, ... without a list. */
-struct walk {
-	const struct steer_plan *plan;
-	const uint16_t *list;
-	uint32_t first, count;
-};
 
 /* One pick on its way through the pools. */
 struct search {
+	const struct steering *steering;
 	const struct view *view;
 	const struct pick_request *request;
 	enum lane lane;
-	uint8_t good_bit; /* LAST_GOOD_POOL or LAST_GOOD_REGION */
-	/* the earliest of what was looked at in this pool, or UINT64_MAX */
-	uint64_t doubt_until_ms;
-	struct candidates *found;
+	const struct steer_pool *pool; /* the link of the chain at hand */
+	const struct steer_plan *plan;
+	uint32_t row; /* of plan->order; a region's first cell without it */
+	uint64_t
+		doubt_until_ms; /* the earliest of what was looked at in this pool, or UINT64_MAX */
+	struct tier tier;
 };
 
-static bool is_excluded(const struct pick_request *request, uint32_t endpoint)
+/* Where the request's region, or the client's, begins in the pool at hand. */
+static void enter_pool(
+	struct search *s, uint16_t pool, uint16_t region, const struct client *client)
 {
-	for (size_t i = 0; i < request->exclude_count; i++)
-		if (request->exclude[i] == endpoint)
-			return true;
-	return false;
-}
+	struct tier *t = &s->tier;
+	const struct steer_plan *plan;
 
-/* Look at one address: its doubt counts in any case. Is it a candidate? */
-static bool address_counts(struct search *s, enum gather kind, uint32_t endpoint, unsigned family)
-{
-	const struct view_state *state = &s->view->endpoint[endpoint].family[family];
+	s->pool = &s->steering->pools[pool];
+	s->doubt_until_ms = UINT64_MAX;
+	if (region != CONF_NONE) {
+		struct cell_range range = plan_find_region(&s->pool->region, region);
 
-	if (state->doubt_until_ms != 0 && state->doubt_until_ms < s->doubt_until_ms)
-		s->doubt_until_ms = state->doubt_until_ms;
-	switch (kind) {
-	case GATHER_SERVING: return state->serving;
-	case GATHER_LAST_GOOD: return (s->view->last_good[endpoint][family] & s->good_bit) != 0;
-	case GATHER_ALL: return state->exists;
+		s->plan = plan = &s->pool->region;
+		s->row = t->list_first = range.first;
+		t->list = NULL;
+		t->cells = range.end - range.first;
+	} else {
+		size_t regions = s->steering->conf->region_count;
+
+		s->plan = plan = &s->pool->all;
+		s->row = 0;
+		if (plan->rows > 1)
+			s->row = (uint32_t)(client->geo.region < regions ? client->geo.region
+									 : regions);
+		t->list = plan->order + s->row * plan->cell_count;
+		t->cells = plan->cell_count;
 	}
-	return false;
+	t->cell = s->view->cell[s->lane] + plan->first_cell;
+	t->member = s->view->member[s->lane] + plan->first_member[s->lane];
+	t->first = plan->first[s->lane];
 }
 
-/* The endpoints of one cell, either family, whatever counts. */
-static void gather_cell(struct search *s, enum gather kind, bool weightless, const uint32_t *member,
-	const uint32_t *end)
+/* Gaps for those that were tried already. */
+static void exclude(struct search *s, uint32_t index, uint32_t offset)
 {
-	struct candidates *c = s->found;
+	for (size_t i = 0; i < s->request->exclude_count; i++)
+		(void)tier_exclude(&s->tier, index, offset, s->request->exclude[i]);
+}
 
-	for (; member < end; member++) {
-		bool ipv4 = s->lane != LANE_IPV6 && address_counts(s, kind, *member, 0);
-		bool ipv6 = s->lane != LANE_IPV4 && address_counts(s, kind, *member, 1);
-		/* where both count the weight is the same */
-		uint16_t weight = s->view->endpoint[*member].family[ipv4 ? 0 : 1].weight;
+/* How many endpoints make the tier win after one more cell; `able` could be there in all before. */
+static uint32_t enough_of(const struct search *s, uint32_t index, uint32_t *able)
+{
+	uint32_t cell = tier_cell(&s->tier, index), enough = s->pool->conf->min_serving;
+	const uint32_t *first = s->tier.first;
 
-		if ((!ipv4 && !ipv6) || (weight == 0 && !weightless) ||
-			is_excluded(s->request, *member))
+	if (enough == 1)
+		return 1;
+	*able += s->tier.by_count ? first[cell + 1] - first[cell] : s->plan->able[s->lane][cell];
+	return *able < enough ? *able : enough;
+}
+
+/* The nearest cells that have enough together; all, when they do not. False: nobody is there. Who was
+ * tried already counts for the tier, but somebody else must be left in it. */
+static bool find_tier(struct search *s, enum view_kind kind, bool by_count)
+{
+	struct tier *t = &s->tier;
+	uint32_t found = 0, able = 0;
+
+	t->kind = (uint8_t)kind;
+	t->by_count = by_count;
+	t->from = t->end = t->whole = t->left = t->count = t->taken_count = 0;
+	while (t->end < t->cells) {
+		const struct view_cell *cell = &t->cell[tier_cell(t, t->end)];
+		const struct view_set *set = &cell->set[kind];
+		uint32_t count = by_count ? set->count : set->weighted;
+		uint32_t length = by_count ? set->count : set->weight;
+		uint32_t enough = enough_of(s, t->end, &able);
+
+		if (cell->doubt_until_ms < s->doubt_until_ms)
+			s->doubt_until_ms = cell->doubt_until_ms;
+		t->end++;
+		if (count == 0)
 			continue;
-		c->endpoint[c->count] = *member;
-		c->weight[c->count++] = weight;
-		c->total_weight += weight;
+		t->alone = found == 0;
+		if (t->alone)
+			t->from = t->end - 1;
+		found += count;
+		t->count += count;
+		t->left += length;
+		if (s->request->exclude_count > 0)
+			exclude(s, t->end - 1, t->whole);
+		t->whole += length;
+		if (found >= enough && t->count > 0)
+			break;
 	}
+	return t->count > 0;
 }
 
-/* Take one address in when it serves; its doubt counts in any case. */
-static inline void consider(const struct view_state *state, uint32_t endpoint, bool weightless,
-	uint64_t *doubt_until_ms, struct candidates *found)
+/* Weight 0 comes in only when nothing else is there. */
+static bool gather(struct search *s, enum view_kind kind)
 {
-	if (state->doubt_until_ms != 0 && state->doubt_until_ms < *doubt_until_ms)
-		*doubt_until_ms = state->doubt_until_ms;
-	if (!state->serving || (state->weight == 0 && !weightless))
-		return;
-	found->endpoint[found->count] = endpoint;
-	found->weight[found->count++] = state->weight;
-	found->total_weight += state->weight;
-}
-
-/* Fill s->found from the nearest cells that hold `enough` together; from all when they do not. */
-static void gather_cells(struct search *s, const struct walk *walk, enum gather kind,
-	bool weightless, uint32_t enough)
-{
-	const uint32_t *first = walk->plan->first[s->lane];
-	const uint32_t *member = walk->plan->member[s->lane];
-
-	s->found->count = 0;
-	s->found->total_weight = 0;
-	for (uint32_t i = 0; i < walk->count && s->found->count < enough; i++) {
-		uint32_t cell = walk->list != NULL ? walk->list[i] : walk->first + i;
-
-		gather_cell(s, kind, weightless, member + first[cell], member + first[cell + 1]);
-	}
-}
-
-/* True when something was found. Weight 0 comes in only when nothing else is there. */
-static bool gather(
-	struct search *s, const struct steer_pool *pool, const struct walk *walk, enum gather kind)
-{
-	uint32_t enough = pool->conf->min_serving;
-
-	gather_cells(s, walk, kind, !pool->selector->by_weight, enough);
-	if (s->found->count == 0 && pool->selector->by_weight)
-		gather_cells(s, walk, kind, true, enough);
-	return s->found->count > 0;
+	return find_tier(s, kind, !s->pool->selector->by_weight) ||
+	       (s->pool->selector->by_weight && find_tier(s, kind, true));
 }
 
 /* The pool's ttl; in doubt, what is left until a streak can end, rounded up, at least ttl_min. */
@@ -129,53 +137,6 @@ static uint32_t doubtful_ttl(const struct conf_pool *pool, uint64_t doubt_until_
 	if (left_s >= pool->ttl_s)
 		return pool->ttl_s;
 	return left_s > pool->ttl_min_s ? (uint32_t)left_s : pool->ttl_min_s;
-}
-
-static struct walk walk_of(const struct steering *s, const struct steer_pool *pool, uint16_t region,
-	const struct client *client)
-{
-	struct walk walk = {.plan = &pool->all, .count = pool->all.cell_count};
-
-	if (region != CONF_NONE) {
-		struct cell_range range = plan_find_region(&pool->region, region);
-
-		return (struct walk){&pool->region, NULL, range.first, range.end - range.first};
-	}
-	walk.list = pool->all.order;
-	if (pool->all.rows > 1) {
-		size_t regions = s->conf->region_count;
-		size_t home = client->geo.region < regions ? client->geo.region : regions;
-
-		walk.list += home * pool->all.cell_count;
-	}
-	return walk;
-}
-
-static void choose(const struct steer_pool *pool, uint16_t want, struct candidates *found,
-	uint32_t *cursor, struct rng *rng, struct pick *out)
-{
-	if (want == 0)
-		want = pool->conf->answers;
-	if (want > PICK_MAX)
-		want = PICK_MAX;
-	out->kind = PICK_OK;
-	out->count = pool->selector->choose(found, want, cursor, rng, out->endpoint);
-}
-
-/* What when_all_down finds in the pool itself; false when it holds nothing for this client. */
-static bool gather_all_down(
-	struct search *s, const struct steer_pool *pool, const struct walk *walk)
-{
-	switch (pool->conf->when_all_down) {
-	case ALL_DOWN_LAST_GOOD:
-		/* nothing ever served: all are as good as any */
-		return gather(s, pool, walk, GATHER_LAST_GOOD) || gather(s, pool, walk, GATHER_ALL);
-	case ALL_DOWN_SERVE_ALL: return gather(s, pool, walk, GATHER_ALL);
-	case ALL_DOWN_NODATA:
-	case ALL_DOWN_REFUSE:
-	case ALL_DOWN_POOL: break;
-	}
-	return false;
 }
 
 static void set_lower(uint32_t *value, uint32_t limit)
@@ -197,21 +158,6 @@ static uint8_t scope_of(const struct steering *s, const struct steer_pool *pool,
 	return pool->client_matters[lane] ? client->geo.scope : 0;
 }
 
-/* One link of the chain: fill s->found with what may answer, lower the TTL by what is in doubt. */
-static bool gather_in_pool(struct search *s, const struct steer_pool *pool, const struct walk *walk,
-	uint64_t now_ms, struct pick *out)
-{
-	bool found;
-
-	s->doubt_until_ms = UINT64_MAX;
-	found = gather(s, pool, walk, GATHER_SERVING);
-	set_lower(&out->ttl_s, doubtful_ttl(pool->conf, s->doubt_until_ms, now_ms));
-	if (found)
-		return true;
-	out->degraded = true;
-	return gather_all_down(s, pool, walk);
-}
-
 /* What an answer without endpoints says. */
 static void set_empty(struct pick *out, const struct pick_request *request, uint32_t ttl_s)
 {
@@ -224,98 +170,126 @@ static void set_empty(struct pick *out, const struct pick_request *request, uint
 	out->scope = 0;
 }
 
-static void pick_any(const struct steering *s, const struct view *view,
-	const struct pick_request *request, const struct client *client, uint64_t now_ms,
-	uint32_t *cursor, struct rng *rng, struct pick *out)
+/* A retry has a cursor of its own, so that it costs nobody a turn: one for each set of endpoints that
+ * were tried, as far as there are. */
+static size_t retry_cursor(const struct search *s)
 {
-	const struct steer_pool *pool = &s->pools[request->pool];
-	uint16_t region = request->region;
-	uint32_t ttl_min_s = pool->conf->ttl_min_s;
-	struct candidates
-		found; /* filled by gather_cells(); too large to be cleared for every pick */
-	struct search search = {
-		.view = view,
-		.request = request,
-		.lane = lane_of_family(request->family),
-		.good_bit = region == CONF_NONE ? LAST_GOOD_POOL : LAST_GOOD_REGION,
-		.found = &found,
-	};
+	uint64_t tried = 0;
 
+	for (size_t i = 0; i < s->request->exclude_count; i++)
+		tried += hash_mix(0, s->request->exclude[i]); /* in whatever order */
+	return (size_t)(hash_mix(tried, s->pool->first_cursor) % RETRY_CURSORS);
+}
+
+/* The cursor of the tier that won: see struct steer_pool. */
+static size_t cursor_of(const struct search *s)
+{
+	const struct steer_pool *pool = s->pool;
+	size_t at = (size_t)s->lane * pool->cursors;
+
+	if (s->request->exclude_count > 0)
+		return retry_cursor(s);
+	if (s->plan == &pool->region)
+		at += pool->cursors - pool->region.cell_count + s->row;
+	else if (s->tier.alone)
+		at += tier_cell(&s->tier, s->tier.from);
+	else
+		at += pool->all.cell_count + s->row;
+	return pool->first_cursor + at;
+}
+
+static void choose(
+	struct search *s, const struct cursors *cursors, struct rng *rng, struct pick *out)
+{
+	const struct policy *selector = s->pool->selector;
+	uint16_t want = s->request->want;
+	uint32_t turn = 0;
+
+	if (want == 0)
+		want = s->pool->conf->answers;
+	if (want > PICK_MAX)
+		want = PICK_MAX;
+	if (selector->takes_turns)
+		turn = cursors_advance(cursors, cursor_of(s));
+	out->kind = PICK_OK;
+	out->count = selector->choose(&s->tier, want, turn, rng, out->endpoint);
+}
+
+/* One link of the chain: find who may answer, lower the TTL by what is in doubt. */
+static bool search_pool(struct search *s, uint64_t now_ms, struct pick *out)
+{
+	bool found = gather(s, VIEW_SERVING);
+
+	set_lower(&out->ttl_s, doubtful_ttl(s->pool->conf, s->doubt_until_ms, now_ms));
+	if (found)
+		return true;
+	out->degraded = true;
+	return gather(s, VIEW_SPARE);
+}
+
+static void pick(struct search *s, const struct client *client, uint64_t now_ms,
+	const struct cursors *cursors, struct rng *rng, struct pick *out)
+{
+	const struct pick_request *request = s->request;
+	const struct steer_pool *pools = s->steering->pools, *pool = &pools[request->pool];
+	uint16_t region = request->region;
+	uint32_t ttl_min_s = UINT32_MAX;
+
+	s->lane = lane_of_family(request->family);
 	set_empty(out, request, pool->conf->ttl_s);
-	if (region == CONF_NONE ? !pool->has[search.lane]
-				: !steer_has_family(s, request->pool, region, request->family)) {
+	if (region == CONF_NONE
+			? !pool->has[s->lane]
+			: !steer_has_family(s->steering, request->pool, region, request->family)) {
 		out->fixed = true;
 		return;
 	}
-	out->scope = scope_of(s, pool, request, search.lane, client);
+	out->scope = scope_of(s->steering, pool, request, s->lane, client);
 	/* conf refuses cycles; the bound holds even without it */
-	for (size_t link = 0; link <= s->conf->pool_count; link++) {
-		struct walk walk = walk_of(s, pool, region, client);
-
-		if (gather_in_pool(&search, pool, &walk, now_ms, out)) {
-			choose(pool, request->want, &found, &cursor[out->pool], rng, out);
+	for (size_t link = 0; link <= s->steering->conf->pool_count; link++) {
+		enter_pool(s, out->pool, region, client);
+		if (search_pool(s, now_ms, out)) {
+			choose(s, cursors, rng, out);
 			return;
 		}
+		pool = s->pool;
 		set_lower(&ttl_min_s, pool->conf->ttl_min_s);
 		if (pool->conf->when_all_down != ALL_DOWN_POOL)
 			break;
 		out->pool = pool->conf->fallback_pool;
-		pool = &s->pools[out->pool];
 		region = CONF_NONE;
-		search.good_bit = LAST_GOOD_POOL;
-		if (!pool->has[search.lane])
+		if (!pools[out->pool].has[s->lane]) {
+			pool = &pools[out->pool];
 			break; /* no data of this family for anyone, not "all down" */
+		}
 	}
-	if (pool->conf->when_all_down == ALL_DOWN_REFUSE && pool->has[search.lane])
+	if (pool->conf->when_all_down == ALL_DOWN_REFUSE && pool->has[s->lane])
 		out->kind = PICK_REFUSE;
 	set_lower(&out->ttl_s, ttl_min_s);
 }
 
-/*
- * What nearly every answer asks for, in a third of the instructions: one family of the whole pool,
- * nobody excluded, and something serves. False: nothing does, or weights are all 0; pick_any() then
- * begins anew.
- */
-static bool pick_usual(const struct steering *s, const struct view *view,
-	const struct pick_request *request, const struct client *client, uint64_t now_ms,
-	uint32_t *cursor, struct rng *rng, struct pick *out)
+/* Apart, for the sake of its large frame: room for gaps of any pool. */
+static __attribute__((noinline)) void pick_again(struct search *s, const struct client *client,
+	uint64_t now_ms, const struct cursors *cursors, struct rng *rng, struct pick *out)
 {
-	const struct steer_pool *pool = &s->pools[request->pool];
-	unsigned lane = request->family == FAMILY_IPV4 ? LANE_IPV4 : LANE_IPV6;
-	uint32_t enough = pool->conf->min_serving;
-	struct walk walk = walk_of(s, pool, CONF_NONE, client);
-	const uint32_t *first = pool->all.first[lane], *member = pool->all.member[lane];
-	bool weightless = !pool->selector->by_weight;
-	uint64_t doubt_until_ms = UINT64_MAX;
-	struct candidates found;
+	struct span taken[CONF_ENDPOINTS_MAX + PICK_MAX];
 
-	found.count = found.total_weight = 0;
-	for (uint32_t i = 0; i < walk.count && found.count < enough; i++) {
-		const uint32_t *at = member + first[walk.list[i]];
-		const uint32_t *end = member + first[walk.list[i] + 1];
-
-		for (; at < end; at++)
-			consider(&view->endpoint[*at].family[lane], *at, weightless,
-				&doubt_until_ms, &found);
-	}
-	if (found.count == 0)
-		return false;
-	out->kind = PICK_OK;
-	out->degraded = out->fixed = false;
-	out->pool = request->pool;
-	out->ttl_s = doubtful_ttl(pool->conf, doubt_until_ms, now_ms);
-	out->scope = pool->client_matters[lane] ? client->geo.scope : 0;
-	choose(pool, request->want, &found, &cursor[request->pool], rng, out);
-	return true;
+	s->tier.taken = taken;
+	pick(s, client, now_ms, cursors, rng, out);
 }
 
 void steer_pick(const struct steering *s, const struct view *view,
 	const struct pick_request *request, const struct client *client, uint64_t now_ms,
-	uint32_t *cursor, struct rng *rng, struct pick *out)
+	const struct cursors *cursors, struct rng *rng, struct pick *out)
 {
-	bool usual = request->region == CONF_NONE && request->family != FAMILY_NONE &&
-		     request->exclude_count == 0;
+	struct span taken[PICK_MAX];
+	struct search search;
 
-	if (!usual || !pick_usual(s, view, request, client, now_ms, cursor, rng, out))
-		pick_any(s, view, request, client, now_ms, cursor, rng, out);
+	search.steering = s;
+	search.view = view;
+	search.request = request;
+	search.tier.taken = taken;
+	if (request->exclude_count > 0)
+		pick_again(&search, client, now_ms, cursors, rng, out);
+	else
+		pick(&search, client, now_ms, cursors, rng, out);
 }

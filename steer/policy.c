@@ -18,14 +18,14 @@ const struct policy *policy_of(enum steer_step step)
 }
 
 static uint16_t choose_in_order(
-	struct candidates *c, uint16_t want, uint32_t *cursor, struct rng *rng, uint32_t *out)
+	struct tier *tier, uint16_t want, uint32_t turn, struct rng *rng, uint32_t *out)
 {
 	uint16_t n = 0;
 
-	(void)cursor;
+	(void)turn;
 	(void)rng;
-	for (; n < want && n < c->count; n++)
-		out[n] = c->endpoint[n];
+	while (n < want && tier->count > 0)
+		out[n++] = tier_take(tier, 0);
 	return n;
 }
 

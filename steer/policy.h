@@ -3,14 +3,15 @@
  *
  * A tier maker says how near an endpoint is, by a rank; steer_compile() asks it once for every home
  * region and sorts the pool's endpoints by the ranks of all its tier makers, the first one first.
- * So combined tier makers nest, and picking never asks again. A selector chooses among the
- * candidates of the tiers that won.
+ * So combined tier makers nest, and picking never asks again. A selector chooses among the endpoints
+ * of the tier that won (steer/tier.h).
  */
 #ifndef STEER_POLICY_H
 #define STEER_POLICY_H
 
 #include "base/rng.h"
 #include "conf/conf.h"
+#include "steer/tier.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,18 +23,6 @@ struct tier_place {
 	uint16_t tier;               /* of the endpoint, for `failover` */
 };
 
-/* Endpoints that may be chosen: the nearest tier first, in file order within a tier. Fits any
- * pool, so that picking needs no memory but its stack. */
-struct candidates {
-	uint32_t count;
-	uint32_t total_weight;                 /* <= CONF_ENDPOINTS_MAX * CONF_WEIGHT_MAX < 2^32 */
-	uint32_t endpoint[CONF_ENDPOINTS_MAX]; /* conf->endpoints indexes */
-	uint16_t weight[CONF_ENDPOINTS_MAX];
-};
-
-_Static_assert((uint64_t)CONF_ENDPOINTS_MAX *CONF_WEIGHT_MAX <= UINT32_MAX,
-	"the sum of all weights fits 32 bits");
-
 struct policy {
 	/* Tier makers; NULL for selectors. Lower is tried first. */
 	uint32_t (*rank)(const struct tier_place *place);
@@ -41,13 +30,13 @@ struct policy {
 	bool by_tier;   /* rank() looks at tier */
 
 	/*
-	 * Selectors; NULL for tier makers. Puts up to `want` different endpoints into `out`, best
-	 * first, and returns how many: min(want, count). May reorder `c`. cursor  the pool's
-	 * rotation, advanced by one by those that use it
+	 * Selectors; NULL for tier makers. Takes up to `want` different endpoints of the tier into `out`,
+	 * best first, and returns how many: min(want, tier->count). turn  whose turn it is in this tier
 	 */
-	uint16_t (*choose)(struct candidates *c, uint16_t want, uint32_t *cursor, struct rng *rng,
-		uint32_t *out);
-	bool by_weight; /* endpoints of weight 0 are left out while any other serves */
+	uint16_t (*choose)(
+		struct tier *tier, uint16_t want, uint32_t turn, struct rng *rng, uint32_t *out);
+	bool by_weight;   /* endpoints of weight 0 are left out while any other serves */
+	bool takes_turns; /* looks at `turn` */
 };
 
 const struct policy *policy_of(enum steer_step step);

@@ -4,7 +4,7 @@
  * steer_compile() turns the configuration's pools into what steer_pick() walks: per pool its tier
  * makers, its selector and its endpoints grouped by region and by tier. Compiled once per
  * generation and role, immutable. steer_pick() is a pure function of (pool, view, client, time,
- * cursor, random), the same for DNS, balancer and `ask`.
+ * cursors, random), the same for DNS, balancer and `ask`.
  */
 #ifndef STEER_POOL_H
 #define STEER_POOL_H
@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "conf/conf.h"
 #include "geo/geo.h"
+#include "steer/turns.h"
 #include "steer/view.h"
 
 #define PICK_MAX CONF_ANSWERS_MAX
@@ -24,7 +25,9 @@ struct steer_pool;
 struct steering {
 	struct arena arena;
 	const struct conf *conf;
-	struct steer_pool *pools; /* [conf->pool_count] */
+	struct steer_pool *pools;             /* [conf->pool_count] */
+	size_t cursor_count;                  /* round robin's: see steer/turns.h */
+	uint32_t cell_count, member_count[3]; /* what a view has room for: steer/layout.h */
 };
 
 int steer_compile(const struct conf *conf, struct steering **out, struct err *e);
@@ -38,10 +41,11 @@ struct client {
 
 struct pick_request {
 	uint16_t pool;
-	uint16_t region;         /* only endpoints of this region (`region=london`), or CONF_NONE */
-	uint8_t family;          /* FAMILY_IPV4, FAMILY_IPV6; FAMILY_NONE: either (balancer) */
-	uint16_t want;           /* endpoints wanted: 1..PICK_MAX; 0 = the pool's `answers` */
-	const uint32_t *exclude; /* endpoints already tried, may be NULL (balancer) */
+	uint16_t region; /* only endpoints of this region (`region=london`), or CONF_NONE */
+	uint8_t family;  /* FAMILY_IPV4, FAMILY_IPV6; FAMILY_NONE: either (balancer) */
+	uint16_t want;   /* endpoints wanted: 1..PICK_MAX; 0 = the pool's `answers` */
+	/* endpoints already tried, may be NULL (balancer): a retry, which takes nobody's turn */
+	const uint32_t *exclude;
 	size_t exclude_count;
 };
 
@@ -66,13 +70,15 @@ struct pick {
 };
 
 /*
- * Choose endpoints for one client, best first.
- * cursor  the caller's round-robin positions, [conf->pool_count]; the pool's is advanced by one
- * Pure    no I/O, no clock; `rng` is the caller's.
+ * Choose endpoints for one client, best first. An endpoint that an operator has taken out is never
+ * among them.
+ * view     from view_new_laid_out() of the same steering, for this family
+ * cursors  of steering->cursor_count; one is advanced by one when the pool that answers takes turns
+ * Pure     no I/O, no clock; `rng` is the caller's.
  */
 void steer_pick(const struct steering *s, const struct view *view,
 	const struct pick_request *request, const struct client *client, uint64_t now_ms,
-	uint32_t *cursor, struct rng *rng, struct pick *out);
+	const struct cursors *cursors, struct rng *rng, struct pick *out);
 
 /*
  * At a cold start: must this client wait, because the nearest of its tiers that could answer has no

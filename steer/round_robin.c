@@ -1,20 +1,29 @@
-/* `round_robin`: the next one of a fixed rotation for every answer; weights do not count. The
- * cursor is each worker's own, so the rotation is exact per worker and even over all. */
+/*
+ * `round_robin`: each in turn, as often as its weight says (steer/turns.h).
+ *
+ * The first endpoint of an answer is the one whose turn it is, exactly. The others are those whose
+ * turns come next; where that would be one that is in the answer already, and in a retry, the one
+ * after it in the file. With equal weights this is the rotation everybody knows.
+ */
 #include "steer/policy.h"
+#include "steer/turns.h"
 
 static uint16_t choose_next(
-	struct candidates *c, uint16_t want, uint32_t *cursor, struct rng *rng, uint32_t *out)
+	struct tier *tier, uint16_t want, uint32_t turn, struct rng *rng, uint32_t *out)
 {
-	uint32_t at = c->count > 0 ? *cursor % c->count : 0;
+	struct tier_turns turns = tier_turns(tier);
+	bool retry = tier->taken_count > 0; /* places are counted over what is left */
 	uint16_t n = 0;
 
 	(void)rng;
-	(*cursor)++;
-	for (; n < want && n < c->count; n++) {
-		out[n] = c->endpoint[at];
-		at = at + 1 < c->count ? at + 1 : 0;
+	for (; n < want && tier->count > 0; n++) {
+		uint32_t at = retry ? turn : turn + n;
+		uint32_t place = turns_place(at, turns.count, turns.stride) * turns.unit;
+
+		out[n] = retry ? tier_take(tier, place % tier->left) : tier_take_from(tier, place);
 	}
 	return n;
 }
 
-const struct policy policy_round_robin = {.choose = choose_next};
+const struct policy policy_round_robin = {
+	.choose = choose_next, .by_weight = true, .takes_turns = true};

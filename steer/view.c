@@ -1,6 +1,7 @@
 /*
  * Building a view: one pass over the endpoints, reading a probe word and two override words for
- * each.
+ * each. Only those whose words have moved since the last build, or whose orders may end, are judged;
+ * only pools of which something has changed are laid out anew.
  *
  * The epoch is read first (acquire): a word that changes while it is copied moves the epoch later
  * and makes the view stale again. Everything else is plain arithmetic on what was read.
@@ -8,9 +9,20 @@
 #include "steer/view.h"
 
 #include "board/serving.h"
+#include "steer/layout.h"
+#include "steer/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* What the board said of an endpoint at the last build. */
+struct view_seen {
+	uint64_t state, weight; /* an operator's */
+	uint64_t probe[2];      /* VERDICT_WORD; NEVER_SEEN before the first build */
+	bool unknown_serves;    /* the pool's policy at that moment */
+};
+
+#define NEVER_SEEN UINT64_MAX /* no verdict has this number */
 
 struct view *view_new(const struct conf *conf)
 {
@@ -22,21 +34,57 @@ struct view *view_new(const struct conf *conf)
 	v->endpoint = calloc(conf->endpoint_count + 1, sizeof *v->endpoint);
 	v->pool_ready = calloc(conf->pool_count + 1, sizeof *v->pool_ready);
 	v->last_good = calloc(conf->endpoint_count + 1, sizeof *v->last_good);
-	if (v->endpoint == NULL || v->pool_ready == NULL || v->last_good == NULL) {
+	v->seen = calloc(conf->endpoint_count + 1, sizeof *v->seen);
+	if (v->endpoint == NULL || v->pool_ready == NULL || v->last_good == NULL ||
+		v->seen == NULL) {
 		view_free(v);
 		return NULL;
 	}
 	for (size_t i = 0; i < conf->endpoint_count; i++)
-		for (int f = 0; f < 2; f++)
+		for (int f = 0; f < 2; f++) {
 			v->endpoint[i].family[f].exists =
 				conf->endpoints[i].address[f].family != FAMILY_NONE;
+			v->seen[i].probe[f] = NEVER_SEEN;
+		}
 	return v;
+}
+
+struct view *view_new_laid_out(const struct steering *s, enum view_use use)
+{
+	struct view *v = view_new(s->conf);
+
+	if (v == NULL)
+		return NULL;
+	v->steering = s;
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
+		if (((unsigned)use & 1u << lane) == 0)
+			continue;
+		v->cell[lane] = calloc(s->cell_count + 1, sizeof *v->cell[lane]);
+		v->member[lane] = calloc(s->member_count[lane] + 1, sizeof *v->member[lane]);
+		if (v->cell[lane] == NULL || v->member[lane] == NULL) {
+			view_free(v);
+			return NULL;
+		}
+	}
+	view_lay_out(v);
+	return v;
+}
+
+void view_lay_out(struct view *v)
+{
+	for (size_t i = 0; v->steering != NULL && i < v->conf->pool_count; i++)
+		layout_pool(v, i);
 }
 
 void view_free(struct view *v)
 {
 	if (v == NULL)
 		return;
+	for (unsigned lane = 0; lane < LANE_COUNT; lane++) {
+		free(v->member[lane]);
+		free(v->cell[lane]);
+	}
+	free(v->seen);
 	free(v->last_good);
 	free(v->pool_ready);
 	free(v->endpoint);
@@ -51,17 +99,12 @@ static void note_expiry(struct view *v, uint64_t until_ms, uint64_t now_ms)
 
 /* What an operator says of one endpoint. */
 static enum override read_orders(
-	struct view *v, const struct board_override *cell, uint64_t now_ms, uint16_t *weight)
+	struct view *v, const struct view_seen *seen, uint64_t now_ms, uint16_t *weight)
 {
-	uint64_t state = atomic_load_explicit(&cell->state, memory_order_relaxed);
-	uint64_t word = atomic_load_explicit(&cell->weight, memory_order_relaxed);
-
-	if ((state | word) == 0) /* the usual case */
-		return OVERRIDE_NONE;
-	note_expiry(v, override_until(state), now_ms);
-	(void)weight_of_word(word, now_ms, weight);
-	note_expiry(v, weight_until(word), now_ms);
-	return override_of_word(state, now_ms);
+	note_expiry(v, override_until(seen->state), now_ms);
+	(void)weight_of_word(seen->weight, now_ms, weight);
+	note_expiry(v, weight_until(seen->weight), now_ms);
+	return override_of_word(seen->state, now_ms);
 }
 
 /* One address. `word` is its probe's, or that of an unprobed address, which counts as up. */
@@ -80,39 +123,90 @@ static void judge(struct view_state *out, uint64_t word, enum override override,
 	out->doubt_until_ms = override == OVERRIDE_NONE ? doubt_ms : 0;
 }
 
-/* Both addresses of endpoint `index`. False while one of its probes has no verdict. */
-static bool build_endpoint(struct view *v, const struct generation *g, const struct board *b,
-	size_t index, bool unknown_serves, uint64_t now_ms)
+/* The word of one address's probe; an address without one counts as up. */
+static uint64_t read_verdict(
+	const struct generation *g, const struct board *b, size_t index, unsigned family)
 {
-	struct view_endpoint *out = &v->endpoint[index];
-	uint32_t slot = g->endpoint_slot[index];
-	uint16_t weight = v->conf->endpoints[index].weight;
-	enum override override = read_orders(v, &b->control->override[slot], now_ms, &weight);
-	bool ready = true;
+	uint32_t probe = g->endpoint_probe[index][family];
 
-	for (int f = 0; f < 2; f++) {
-		uint32_t probe = g->endpoint_probe[index][f];
-		uint64_t word = VERDICT_WORD(VERDICT_UP, 0);
-
-		if (!out->family[f].exists)
-			continue;
-		if (probe != PROBE_NONE)
-			word = atomic_load_explicit(&b->health->probe[g->probes[probe].slot].word,
-				memory_order_relaxed);
-		judge(&out->family[f], word, override, weight, unknown_serves, now_ms);
-		ready = ready && verdict_of_word(word) != VERDICT_UNKNOWN;
-	}
-	out->load = atomic_load_explicit(&b->health->load[slot], memory_order_relaxed);
-	return ready;
+	if (probe == PROBE_NONE)
+		return VERDICT_WORD(VERDICT_UP, 0);
+	return atomic_load_explicit(
+		&b->health->probe[g->probes[probe].slot].word, memory_order_relaxed);
 }
 
-static void read_last_good(
-	struct view *v, const struct generation *g, const struct board *b, size_t index)
-{
-	const _Atomic uint8_t *good = b->health->last_good[g->endpoint_slot[index]];
+/* One pool on its way into the view. */
+struct building {
+	struct view *view;
+	const struct generation *generation;
+	const struct board *board;
+	bool unknown_serves; /* the pool's policy at this moment */
+	uint64_t now_ms;
+	bool ready;   /* every probe has a verdict */
+	bool changed; /* what picks look at */
+};
 
-	for (int f = 0; f < 2; f++)
-		v->last_good[index][f] = atomic_load_explicit(&good[f], memory_order_relaxed);
+/* Has anything moved that decides over an endpoint? It is noted. */
+static bool has_moved(struct building *b, size_t index)
+{
+	const struct board_override *cell =
+		&b->board->control->override[b->generation->endpoint_slot[index]];
+	struct view_seen *seen = &b->view->seen[index],
+			 now = {
+				 .state = atomic_load_explicit(&cell->state, memory_order_relaxed),
+				 .weight =
+					 atomic_load_explicit(&cell->weight, memory_order_relaxed),
+				 .probe = {read_verdict(b->generation, b->board, index, 0),
+					 read_verdict(b->generation, b->board, index, 1)},
+				 .unknown_serves = b->unknown_serves,
+			 };
+	bool same = now.unknown_serves == seen->unknown_serves && now.state == seen->state &&
+		    now.weight == seen->weight && now.probe[0] == seen->probe[0] &&
+		    now.probe[1] == seen->probe[1];
+
+	*seen = now;
+	return !same;
+}
+
+/* Both addresses of endpoint `index`. */
+static void build_endpoint(struct building *b, size_t index)
+{
+	struct view *v = b->view;
+	const struct view_seen *seen = &v->seen[index];
+	uint16_t weight = v->conf->endpoints[index].weight;
+	bool moved = has_moved(b, index);
+	enum override override;
+
+	for (unsigned f = 0; f < 2; f++)
+		b->ready = b->ready && (!v->endpoint[index].family[f].exists ||
+					       verdict_of_word(seen->probe[f]) != VERDICT_UNKNOWN);
+	if (!moved && (seen->state | seen->weight) == 0) /* the usual case */
+		return;
+	override = read_orders(v, seen, b->now_ms, &weight);
+	for (unsigned f = 0; f < 2; f++) {
+		struct view_state *state = &v->endpoint[index].family[f], old = *state;
+
+		if (!state->exists)
+			continue;
+		judge(state, seen->probe[f], override, weight, b->unknown_serves, b->now_ms);
+		b->changed = b->changed || old.serving != state->serving ||
+			     old.override != state->override || old.weight != state->weight ||
+			     old.doubt_until_ms != state->doubt_until_ms;
+	}
+}
+
+static void read_last_good(struct building *b, size_t index)
+{
+	const _Atomic uint8_t *good =
+		b->board->health->last_good[b->generation->endpoint_slot[index]];
+	uint8_t *known = b->view->last_good[index];
+
+	for (int f = 0; f < 2; f++) {
+		uint8_t now = atomic_load_explicit(&good[f], memory_order_relaxed);
+
+		b->changed = b->changed || now != known[f];
+		known[f] = now;
+	}
 }
 
 void view_build(struct view *v, const struct generation *g, const struct board *b, uint64_t now_ms)
@@ -124,15 +218,26 @@ void view_build(struct view *v, const struct generation *g, const struct board *
 	for (size_t p = 0; p < v->conf->pool_count; p++) {
 		const struct conf_pool *pool = &v->conf->pools[p];
 		uint64_t end_ms = first_verdicts_until(b, v->conf, pool);
-		bool waits = now_ms < end_ms, ready = true;
+		bool waits = now_ms < end_ms;
+		struct building now = {.view = v,
+			.generation = g,
+			.board = b,
+			.unknown_serves = pool->unknown_serves && !waits,
+			.now_ms = now_ms,
+			.ready = true};
 
 		for (uint32_t i = 0; i < pool->endpoint_count; i++) {
-			ready &= build_endpoint(v, g, b, pool->first_endpoint + i,
-				pool->unknown_serves && !waits, now_ms);
+			uint32_t index = pool->first_endpoint + i;
+
+			build_endpoint(&now, index);
 			if (pool->when_all_down == ALL_DOWN_LAST_GOOD)
-				read_last_good(v, g, b, pool->first_endpoint + i);
+				read_last_good(&now, index);
+			v->endpoint[index].load = atomic_load_explicit(
+				&b->health->load[g->endpoint_slot[index]], memory_order_relaxed);
 		}
-		v->pool_ready[p] = ready || !waits;
+		if (now.changed && v->steering != NULL)
+			layout_pool(v, p);
+		v->pool_ready[p] = now.ready || !waits;
 		v->all_ready = v->all_ready && v->pool_ready[p];
 		if (!v->pool_ready[p])
 			note_expiry(v, end_ms, now_ms);

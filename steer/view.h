@@ -27,9 +27,15 @@ struct view_endpoint {
 	uint32_t load;               /* active connections over all balancer workers */
 };
 
+struct view_seen;
+struct view_cell;
+struct view_member;
+struct steering;
+
 struct view {
 	const struct conf *conf;
-	uint64_t epoch; /* board_epoch() it was built from */
+	const struct steering *steering; /* NULL: not laid out for picks */
+	uint64_t epoch;                  /* board_epoch() it was built from */
 	uint64_t built_ms;
 	uint64_t expires_ms; /* build anew then: the earliest override expiry in it, or the end of a
 				pool's wait while not all_ready; UINT64_MAX = none */
@@ -41,13 +47,29 @@ struct view {
 	bool all_ready;
 	uint8_t (*last_good)[2]; /* [conf->endpoint_count][family], LAST_GOOD_* of board.h; of
 				    pools with last_good only */
+	struct view_seen *seen;  /* [conf->endpoint_count]: the board's words at the last build */
+	/* For picks, by family: IPv4, IPv6, either; NULL where not asked for. See steer/layout.h. */
+	struct view_cell *cell[3];
+	struct view_member *member[3];
 };
 
 /* Memory for a view of `conf`; nothing serves, nothing is ready. NULL without memory. */
 struct view *view_new(const struct conf *conf);
+
+/* Which picks a view is laid out for. */
+enum view_use {
+	VIEW_FOR_DNS = 3,      /* FAMILY_IPV4 and FAMILY_IPV6 */
+	VIEW_FOR_BALANCER = 4, /* FAMILY_NONE */
+	VIEW_FOR_ALL = 7
+};
+/* The same for steer_pick(); borrows the steering. */
+struct view *view_new_laid_out(const struct steering *s, enum view_use use);
+/* After the states were changed otherwise than by view_build(). */
+void view_lay_out(struct view *v);
 void view_free(struct view *v);
 
-/* Fill from the board. */
+/* Fill from the board: what has changed there since the last time is judged anew, and the pools that
+ * it belongs to are laid out anew. */
 void view_build(struct view *v, const struct generation *g, const struct board *b, uint64_t now_ms);
 
 /* Health only, after view_build(): where a pool with last_good, or a region of it, has an endpoint

@@ -109,6 +109,7 @@ int view_from_snapshot(
 		fill_endpoint(v, i, json_object_get(endpoints, name), now_ms, real_ms);
 	}
 	json_decref(endpoints);
+	view_lay_out(v);
 	for (size_t i = 0; i < v->conf->pool_count; i++)
 		v->pool_ready[i] = true;
 	v->all_ready = true;

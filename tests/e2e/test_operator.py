@@ -65,7 +65,10 @@ def test_draining_the_last_serving_endpoint_warns(lab):
         p = server.cli("drain", f"web/{name}")
         wait(name, lambda: next(e for _, e, _ in server.addresses() if e["name"] == name)["override"] == "drain")
     assert "warning" in (p.stdout + p.stderr).lower() and "last" in (p.stdout + p.stderr).lower()
-    assert server.ips("www.master.com")  # serve_all
+    wait("nobody to be given", lambda: not server.query("www.master.com").answer)  # not even by serve_all
+    server.cli("restore", "web/sin1")
+    wait("sin1 to be back", lambda: server.ips("www.master.com") == {lab.ip(31)})
+
 
 
 def test_wrong_words_get_the_right_ones(lab):

@@ -159,7 +159,7 @@ static struct world *build(void)
 	slots = slots_new(&board);
 	CHECK(slots != NULL);
 	CHECK(generation_build(w->conf, 1, slots, &g, &e) == 0);
-	w->view = view_new(w->conf);
+	w->view = view_new_laid_out(w->steering, VIEW_FOR_DNS);
 	CHECK(w->view != NULL);
 	view_build(w->view, g, &board, 1000);
 	generation_free(g, slots);
@@ -171,7 +171,7 @@ static struct world *build(void)
 	w->data.geo = w->geo;
 	CHECK(dname_from_text(broken, "broken.e.", NULL, &why) == 0);
 	CHECK(dataset_build(&w->data, w->zone, 2, list, 1, &e) == 0);
-	CHECK(responder_init(&w->responder, w->conf->pool_count, w->counter) == 0);
+	CHECK(responder_init(&w->responder, w->steering, w->counter) == 0);
 	w->responder.facts = (struct facts){
 		.data = &w->data, .view = w->view, .now_ms = 1000, .now_s = 1700000000};
 	w->dns[0] = w->dns[1] = w->conf->dns;
@@ -229,8 +229,8 @@ static void configure(struct world *w, uint8_t first)
 	responder_configure(&w->responder, &w->dns[first >> 1 & 1], &w->conf->dns.secrets,
 		(first & 4) != 0 ? w->exhausted : NULL);
 	rng_seed(&w->responder.chance.rng, first);
-	memset(w->responder.chance.cursor, 0,
-		w->conf->pool_count * sizeof w->responder.chance.cursor[0]);
+	for (size_t i = 0; i < w->responder.chance.cursors.count; i++)
+		atomic_store(&w->responder.chance.cursors.at[i], 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

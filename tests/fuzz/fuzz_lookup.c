@@ -201,7 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t at = load_zones(&w, data, size);
 
 	CHECK(dataset_build(&w.data, w.zone, w.zones, NULL, 0, &e) == 0);
-	CHECK(responder_init(&w.responder, 0, w.counter) == 0);
+	CHECK(responder_init(&w.responder, NULL, w.counter) == 0);
 	w.responder.facts.data = &w.data;
 	for (unsigned i = 0; i < QUESTIONS && at + 2 <= size; i++, at += 2)
 		ask(&w, data[at], data[at + 1]);

@@ -188,6 +188,8 @@ static inline void desk_open(struct desk *d)
 	d->balancer->worker_count = 1;
 	d->balancer->done = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	assert_int_equal(steer_compile(&d->conf, &d->balancer->steering, &e), 0);
+	assert_int_equal(
+		cursors_open(&d->balancer->cursors, d->balancer->steering->cursor_count, true), 0);
 	assert_int_equal(geo_build(&d->conf, NULL, 0, &table, NULL, &e), 0);
 	atomic_store(&d->balancer->geo, table);
 	assert_int_equal(worker_open(&d->worker, d->balancer, 0, 8, &e), 0);
@@ -199,6 +201,7 @@ static inline void desk_open(struct desk *d)
 static inline void desk_close(struct desk *d)
 {
 	worker_close(&d->worker);
+	cursors_close(&d->balancer->cursors);
 	steer_free(d->balancer->steering);
 	geo_free(atomic_load(&d->balancer->geo));
 	(void)close(d->balancer->done);

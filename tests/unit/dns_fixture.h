@@ -79,7 +79,7 @@ static inline void world_conf(struct world *w, const char *yaml)
 	assert_int_equal(board_create_private(&w->board, &e), 0);
 	w->slots = slots_new(&w->board);
 	assert_int_equal(generation_build(w->conf, 1, w->slots, &w->generation, &e), 0);
-	w->view = view_new(w->conf);
+	w->view = view_new_laid_out(w->steering, VIEW_FOR_ALL);
 	assert_non_null(w->view);
 	view_build(w->view, w->generation, &w->board, 1000);
 }
@@ -94,9 +94,7 @@ static inline void world_open(struct world *w, const struct dname *broken)
 	w->data.geo = w->geo;
 	assert_int_equal(
 		dataset_build(&w->data, w->zone, w->zones, &broken, broken != NULL, &e), 0);
-	assert_int_equal(responder_init(&w->responder, w->conf != NULL ? w->conf->pool_count : 0,
-				 w->counter),
-		0);
+	assert_int_equal(responder_init(&w->responder, w->steering, w->counter), 0);
 	w->responder.facts = (struct facts){
 		.data = &w->data, .view = w->view, .now_ms = 1000, .now_s = 1700000000};
 	rng_seed(&w->responder.chance.rng, 1);

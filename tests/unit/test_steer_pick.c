@@ -1,11 +1,12 @@
 /*
  * Picking against a slow reference that knows nothing of plans: it sorts all endpoints by their
- * ranks, walks the tiers and follows the fallbacks as the documentation's words say. Small pools exhaustively,
- * larger ones at random.
+ * ranks, walks the tiers and follows the fallbacks as the documentation's words say. Small pools
+ * exhaustively, larger ones at random.
  */
 #include "tests/unit/conf_fixture.h"
 
 #include "geo/geo.h"
+#include "steer/plan.h"
 #include "steer/pool.h"
 
 #include <math.h>
@@ -26,9 +27,10 @@ struct expected {
 	uint16_t pool, count;
 	uint32_t set[32];
 	size_t set_count;
+	bool alike; /* all of the tier weigh the same: their rotation is that of the file */
 	uint32_t ttl_s;
 	uint8_t scope;
-	bool ordered, rotated; /* must the picks be the first ones; or those from the cursor on? */
+	bool ordered, turns; /* must the picks be the first ones; or those whose turn it is? */
 };
 
 static bool has_step(const struct conf_pool *p, enum steer_step step)
@@ -79,36 +81,55 @@ static int compare(
 	return 0;
 }
 
+/* LAST_GOOD and ALL: of those that do not serve and that no operator has taken out. */
 enum source { SERVING, LAST_GOOD, ALL };
 
 static bool counts(const struct world *w, uint32_t endpoint, const struct pick_request *r,
 	uint16_t region, enum source source)
 {
+	bool serving = false, spare = false;
+
 	for (int f = 0; f < 2; f++) {
 		const struct view_state *s = &w->view->endpoint[endpoint].family[f];
+		uint8_t bit = region == CONF_NONE ? LAST_GOOD_POOL : LAST_GOOD_REGION;
 
 		if ((f == 0 && r->family == FAMILY_IPV6) || (f == 1 && r->family == FAMILY_IPV4) ||
 			!s->exists)
 			continue;
-		if (source == ALL || (source == SERVING && s->serving) ||
-			(source == LAST_GOOD &&
-				(w->view->last_good[endpoint][f] &
-					(region == CONF_NONE ? LAST_GOOD_POOL
-							     : LAST_GOOD_REGION)) != 0))
-			return true;
+		serving = serving || s->serving;
+		if (s->override != OVERRIDE_DRAIN && s->override != OVERRIDE_FORCE_DOWN)
+			spare = spare || source == ALL ||
+				(w->view->last_good[endpoint][f] & bit) != 0;
 	}
+	return source == SERVING ? serving : !serving && spare;
+}
+
+static bool is_excluded(const struct pick_request *r, uint32_t endpoint)
+{
+	for (size_t k = 0; k < r->exclude_count; k++)
+		if (r->exclude[k] == endpoint)
+			return true;
 	return false;
 }
 
-/* Fill e->set from tiers until min_serving is reached; the earliest doubt of what was looked at
- * into *doubt_ms. */
+static uint16_t weight_of(const struct world *w, uint32_t endpoint)
+{
+	const struct view_endpoint *e = &w->view->endpoint[endpoint];
+
+	return e->family[e->family[0].exists ? 0 : 1].weight;
+}
+
+/* Fill e->set from tiers until min_serving is reached, or all that these tiers could ever have; the
+ * earliest doubt of what was looked at into *doubt_ms. */
 static void walk_tiers(const struct world *w, const struct pick_request *r, uint16_t pool,
 	uint16_t region, uint16_t home, enum source source, bool zero_weights, struct expected *e,
 	uint64_t *doubt_ms)
 {
 	const struct conf_pool *p = &w->conf->pools[pool];
+	bool by_weight = has_step(p, STEER_WEIGHTED) || has_step(p, STEER_ROUND_ROBIN);
 	uint32_t sorted[32];
-	size_t n = 0;
+	size_t n = 0, found = 0, could = 0;
+	uint16_t first_weight = 0;
 
 	for (uint32_t i = p->first_endpoint; i < p->first_endpoint + p->endpoint_count; i++)
 		if (in_family(&w->conf->endpoints[i], r->family) &&
@@ -123,10 +144,11 @@ static void walk_tiers(const struct world *w, const struct pick_request *r, uint
 			sorted[k - 1] = swap;
 		}
 	e->set_count = 0;
+	e->alike = true;
 	for (size_t i = 0; i < n; i++) {
-		bool excluded = false;
+		size_t enough = could < p->min_serving ? could : p->min_serving;
 
-		if (i > 0 && e->set_count >= p->min_serving &&
+		if (i > 0 && e->set_count > 0 && found >= enough &&
 			compare(w, p, home, sorted[i - 1], sorted[i]) != 0)
 			break;
 		for (int f = 0; f < 2; f++) {
@@ -137,11 +159,18 @@ static void walk_tiers(const struct world *w, const struct pick_request *r, uint
 				s->doubt_until_ms != 0 && s->doubt_until_ms < *doubt_ms)
 				*doubt_ms = s->doubt_until_ms;
 		}
-		for (size_t k = 0; k < r->exclude_count; k++)
-			excluded = excluded || r->exclude[k] == sorted[i];
-		if (!excluded && counts(w, sorted[i], r, region, source) &&
-			(zero_weights || w->view->endpoint[sorted[i]].family[0].weight > 0 ||
-				w->view->endpoint[sorted[i]].family[1].weight > 0))
+		if (zero_weights || !by_weight || w->conf->endpoints[sorted[i]].weight > 0)
+			could++;
+		if (!counts(w, sorted[i], r, region, source) ||
+			(!zero_weights && w->view->endpoint[sorted[i]].family[0].weight == 0 &&
+				w->view->endpoint[sorted[i]].family[1].weight == 0))
+			continue;
+		if (found == 0)
+			first_weight = weight_of(w, sorted[i]);
+		else if (weight_of(w, sorted[i]) != first_weight && !zero_weights)
+			e->alike = false;
+		found++;
+		if (!is_excluded(r, sorted[i]))
 			e->set[e->set_count++] = sorted[i];
 	}
 }
@@ -149,7 +178,8 @@ static void walk_tiers(const struct world *w, const struct pick_request *r, uint
 static bool find(const struct world *w, const struct pick_request *r, uint16_t pool,
 	uint16_t region, uint16_t home, enum source source, struct expected *e, uint64_t *doubt_ms)
 {
-	bool weighted = has_step(&w->conf->pools[pool], STEER_WEIGHTED);
+	const struct conf_pool *p = &w->conf->pools[pool];
+	bool weighted = has_step(p, STEER_WEIGHTED) || has_step(p, STEER_ROUND_ROBIN);
 
 	walk_tiers(w, r, pool, region, home, source, !weighted, e, doubt_ms);
 	if (e->set_count == 0 && weighted)
@@ -206,8 +236,30 @@ static void finish(const struct world *w, const struct pick_request *r, struct e
 
 	e->kind = PICK_OK;
 	e->count = (uint16_t)(e->set_count < want ? e->set_count : want);
-	e->rotated = has_step(p, STEER_ROUND_ROBIN);
-	e->ordered = !e->rotated && !has_step(p, STEER_WEIGHTED);
+	e->turns = has_step(p, STEER_ROUND_ROBIN);
+	e->ordered = !e->turns && !has_step(p, STEER_WEIGHTED);
+}
+
+/* Did anybody of the pool, or of the region, ever serve who may do so again? */
+static bool anybody_good(
+	const struct world *w, const struct pick_request *r, uint16_t pool, uint16_t region)
+{
+	const struct conf_pool *p = &w->conf->pools[pool];
+	uint8_t bit = region == CONF_NONE ? LAST_GOOD_POOL : LAST_GOOD_REGION;
+
+	for (uint32_t i = p->first_endpoint; i < p->first_endpoint + p->endpoint_count; i++)
+		for (int f = 0; f < 2; f++) {
+			const struct view_state *s = &w->view->endpoint[i].family[f];
+
+			if ((f == 0 && r->family == FAMILY_IPV6) ||
+				(f == 1 && r->family == FAMILY_IPV4) || !s->exists ||
+				(region != CONF_NONE && w->conf->endpoints[i].region != region))
+				continue;
+			if (s->override != OVERRIDE_DRAIN && s->override != OVERRIDE_FORCE_DOWN &&
+				(w->view->last_good[i][f] & bit) != 0)
+				return true;
+		}
+	return false;
 }
 
 static struct expected expect(
@@ -231,12 +283,14 @@ static struct expected expect(
 		e.ttl_s = ttl_s < e.ttl_s ? ttl_s : e.ttl_s;
 		ttl_min_s = p->ttl_min_s < ttl_min_s ? p->ttl_min_s : ttl_min_s;
 		if (!found) {
+			bool good = p->when_all_down == ALL_DOWN_LAST_GOOD &&
+				    anybody_good(w, r, e.pool, region);
+
 			e.degraded = true;
-			if (p->when_all_down == ALL_DOWN_LAST_GOOD)
-				found = find(w, r, e.pool, region, home, LAST_GOOD, &e, &doubt_ms);
-			if (!found && (p->when_all_down == ALL_DOWN_LAST_GOOD ||
-					      p->when_all_down == ALL_DOWN_SERVE_ALL))
-				found = find(w, r, e.pool, region, home, ALL, &e, &doubt_ms);
+			if (p->when_all_down == ALL_DOWN_LAST_GOOD ||
+				p->when_all_down == ALL_DOWN_SERVE_ALL)
+				found = find(w, r, e.pool, region, home, good ? LAST_GOOD : ALL, &e,
+					&doubt_ms);
 		}
 		if (found) {
 			finish(w, r, &e);
@@ -268,20 +322,38 @@ static void check_picks(const struct expected *e, const struct pick *p, uint32_t
 			assert_int_not_equal(p->endpoint[k], p->endpoint[i]);
 		if (e->ordered)
 			assert_int_equal(p->endpoint[i], e->set[i]);
-		if (e->rotated)
+		if (e->turns && e->alike)
 			assert_int_equal(p->endpoint[i], e->set[(cursor + i) % e->set_count]);
 	}
+}
+
+/* How many of the cursors [first, end) have moved, by one each. */
+static size_t moved(const struct cursors *c, size_t first, size_t end, uint32_t from)
+{
+	size_t n = 0;
+
+	for (size_t i = first; i < end; i++) {
+		uint32_t at = atomic_load(&c->at[i]);
+
+		assert_true(at == from || at == from + 1);
+		n += at != from;
+	}
+	return n;
 }
 
 static void check(const struct world *w, const struct pick_request *r, const struct client *client,
 	uint32_t cursor, struct rng *rng)
 {
 	struct expected e = expect(w, r, client);
-	uint32_t cursors[4] = {cursor, cursor, cursor, cursor};
+	bool turn = e.kind == PICK_OK && e.turns, retry = r->exclude_count > 0;
+	struct cursors cursors;
 	struct pick p;
 
 	memset(&p, 0xa5, sizeof p);
-	steer_pick(w->s, w->view, r, client, w->now_ms, cursors, rng, &p);
+	assert_int_equal(cursors_open(&cursors, w->s->cursor_count, false), 0);
+	for (size_t i = 0; i < cursors.count; i++)
+		atomic_store(&cursors.at[i], cursor);
+	steer_pick(w->s, w->view, r, client, w->now_ms, &cursors, rng, &p);
 	assert_int_equal(p.kind, e.kind);
 	assert_int_equal(p.degraded, e.degraded);
 	assert_int_equal(p.fixed, e.fixed);
@@ -291,9 +363,9 @@ static void check(const struct world *w, const struct pick_request *r, const str
 	assert_int_equal(p.scope, e.scope);
 	assert_int_equal(steer_has_family(w->s, r->pool, r->region, r->family), !e.fixed);
 	check_picks(&e, &p, cursor);
-	for (uint16_t i = 0; i < w->conf->pool_count; i++)
-		assert_int_equal(
-			cursors[i], cursor + (p.kind == PICK_OK && e.rotated && i == p.pool));
+	assert_int_equal(moved(&cursors, 0, RETRY_CURSORS, cursor), turn && retry);
+	assert_int_equal(moved(&cursors, RETRY_CURSORS, cursors.count, cursor), turn && !retry);
+	cursors_close(&cursors);
 }
 
 /* ---- worlds ---- */
@@ -304,7 +376,7 @@ static void open_world(struct world *w)
 
 	if (steer_compile(w->conf, &w->s, &e) < 0)
 		fail_msg("%s", e.text);
-	w->view = view_new(w->conf);
+	w->view = view_new_laid_out(w->s, VIEW_FOR_ALL);
 	assert_non_null(w->view);
 	w->now_ms = 1000000;
 	for (size_t i = 0; i < w->conf->endpoint_count; i++)
@@ -328,6 +400,20 @@ static void set_serving(struct world *w, uint32_t endpoint, bool serving)
 	for (int f = 0; f < 2; f++)
 		w->view->endpoint[endpoint].family[f].serving =
 			serving && w->view->endpoint[endpoint].family[f].exists;
+	view_lay_out(w->view);
+}
+
+/* As view_build() would have it. */
+static void set_override(struct world *w, uint32_t endpoint, enum override override)
+{
+	for (int f = 0; f < 2; f++) {
+		struct view_state *s = &w->view->endpoint[endpoint].family[f];
+
+		s->override = (uint8_t) override;
+		if (override != OVERRIDE_NONE)
+			s->serving = s->exists && override == OVERRIDE_FORCE_UP;
+	}
+	view_lay_out(w->view);
 }
 
 static const struct {
@@ -489,7 +575,15 @@ static void random_states(struct world *w, struct rng *rng)
 			s->doubt_until_ms =
 				rng_below(rng, 3) ? 0 : w->now_ms - 5000 + rng_below(rng, 70000);
 			w->view->last_good[i][f] = (uint8_t)rng_below(rng, 4);
+			if (rng_below(rng, 5) == 0) {
+				s->serving = false;
+				s->override =
+					rng_below(rng, 2) ? OVERRIDE_DRAIN : OVERRIDE_FORCE_DOWN;
+			} else {
+				s->override = OVERRIDE_NONE;
+			}
 		}
+	view_lay_out(w->view);
 }
 
 static void random_pools_equal_the_reference(void **state)
@@ -531,12 +625,14 @@ static struct pick pick_once(
 {
 	struct pick_request r = {.pool = pool, .region = region, .family = family};
 	struct client client = {.geo = {home, 24, true}};
-	uint32_t cursor[4] = {0};
+	struct cursors cursors;
 	struct rng rng;
 	struct pick p;
 
 	rng_seed(&rng, 1);
-	steer_pick(w->s, w->view, &r, &client, w->now_ms, cursor, &rng, &p);
+	assert_int_equal(cursors_open(&cursors, w->s->cursor_count, false), 0);
+	steer_pick(w->s, w->view, &r, &client, w->now_ms, &cursors, &rng, &p);
+	cursors_close(&cursors);
 	return p;
 }
 
@@ -626,6 +722,7 @@ static void ttl_is_lowered_by_doubt_that_the_decision_rests_on(void **state)
 		struct view_state *s = &w.view->endpoint[cases[i].endpoint].family[0];
 
 		s->doubt_until_ms = w.now_ms + cases[i].after_ms;
+		view_lay_out(w.view);
 		assert_int_equal(pick_once(&w, 0, CONF_NONE, FAMILY_IPV4, 0).ttl_s, cases[i].ttl_s);
 		s->doubt_until_ms = 0;
 	}
@@ -658,6 +755,110 @@ static void a_pool_without_the_family_is_no_data_for_everyone(void **state)
 	close_world(&w);
 }
 
+/* Two endpoints, both families each. */
+static struct conf *pair(enum steer_step step, enum all_down_kind all_down)
+{
+	struct conf *c = three_regions();
+	struct conf_pool *p = fixture_pool(c, "web");
+
+	fixture_step(p, step);
+	p->when_all_down = all_down;
+	p->answers = 4;
+	fixture_endpoint(c, 0, "192.0.2.1", "2001:db8::1", 1);
+	c->endpoints[fixture_endpoint(c, 0, "192.0.2.2", "2001:db8::2", 1)].tier = 2;
+	return c;
+}
+
+/* The first is drained or forced down, the second fails its checks. */
+static void what_an_operator_took_out_never_answers(void **state)
+{
+	static const enum steer_step steps[] = {STEER_FAILOVER, STEER_WEIGHTED, STEER_ROUND_ROBIN};
+	static const enum all_down_kind forms[] = {ALL_DOWN_SERVE_ALL, ALL_DOWN_LAST_GOOD};
+	static const uint8_t families[] = {FAMILY_IPV4, FAMILY_IPV6, FAMILY_NONE};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(steps) * COUNT(forms) * COUNT(families) * 4; i++) {
+		uint8_t family = families[i / 4 % 3];
+		uint16_t region = i % 4 < 2 ? CONF_NONE : 0;
+		struct world w = {.conf = pair(steps[i / 24], forms[i / 12 % 2])};
+		struct pick p;
+
+		open_world(&w);
+		for (int f = 0; f < 2; f++) /* the operator's one served last */
+			w.view->last_good[0][f] = LAST_GOOD_POOL | LAST_GOOD_REGION;
+		set_override(&w, 0, i % 2 == 0 ? OVERRIDE_DRAIN : OVERRIDE_FORCE_DOWN);
+		p = pick_once(&w, 0, region, family, 0);
+		assert_int_equal(p.kind, PICK_OK);
+		assert_true(p.degraded);
+		assert_int_equal(p.count, 1);
+		assert_int_equal(p.endpoint[0], 1);
+		set_override(&w, 1, OVERRIDE_DRAIN); /* nothing else exists: the form's end */
+		p = pick_once(&w, 0, region, family, 0);
+		assert_int_equal(p.kind, PICK_NO_DATA);
+		assert_true(p.degraded);
+		assert_false(p.fixed);
+		set_override(&w, 0, OVERRIDE_FORCE_UP);
+		p = pick_once(&w, 0, region, family, 0);
+		assert_int_equal(p.endpoint[0], 0);
+		assert_int_equal(p.count, 1);
+		close_world(&w);
+	}
+}
+
+/* A fallback pool is no way around it either, and its own form decides when it is all drained. */
+static void a_fallback_heeds_the_operator(void **state)
+{
+	struct world w = {.conf = pair(STEER_WEIGHTED, ALL_DOWN_POOL)};
+	struct conf_pool *spare = fixture_pool(w.conf, "spare");
+
+	(void)state;
+	w.conf->pools[0].fallback_pool = 1;
+	spare->when_all_down = ALL_DOWN_REFUSE;
+	fixture_endpoint(w.conf, 0, "192.0.2.3", NULL, 1);
+	open_world(&w);
+	set_serving(&w, 2, true);
+	set_override(&w, 0, OVERRIDE_DRAIN);
+	set_override(&w, 1, OVERRIDE_DRAIN);
+	assert_int_equal(pick_once(&w, 0, CONF_NONE, FAMILY_IPV4, 0).endpoint[0], 2);
+	set_override(&w, 2, OVERRIDE_DRAIN);
+	assert_int_equal(pick_once(&w, 0, CONF_NONE, FAMILY_IPV4, 0).kind, PICK_REFUSE);
+	close_world(&w);
+}
+
+/* North: two IPv4 and one IPv6; middle: two of each. */
+static void min_serving_counts_the_family_and_what_the_tier_has(void **state)
+{
+	struct world w = {.conf = three_regions()};
+	struct conf_pool *p = fixture_pool(w.conf, "web");
+	struct pick out;
+
+	(void)state;
+	fixture_step(p, STEER_GEO);
+	fixture_step(p, STEER_WEIGHTED);
+	p->min_serving = 2;
+	p->answers = 8;
+	fixture_endpoint(w.conf, 0, "192.0.2.1", "2001:db8::1", 1);
+	fixture_endpoint(w.conf, 0, "192.0.2.2", NULL, 1);
+	fixture_endpoint(w.conf, 0, "192.0.2.3", "2001:db8::3", 0); /* waits for the others' end */
+	fixture_endpoint(w.conf, 1, "192.0.2.4", "2001:db8::4", 1);
+	fixture_endpoint(w.conf, 1, "192.0.2.5", "2001:db8::5", 1);
+	open_world(&w);
+	for (uint32_t i = 0; i < 5; i++)
+		set_serving(&w, i, true);
+	out = pick_once(&w, 0, CONF_NONE, FAMILY_IPV6, 0);
+	assert_int_equal(out.count, 1); /* as many as the north has */
+	assert_int_equal(out.endpoint[0], 0);
+	out = pick_once(&w, 0, CONF_NONE, FAMILY_IPV4, 0);
+	assert_int_equal(out.count, 2);
+	assert_true(out.endpoint[0] < 2 && out.endpoint[1] < 2);
+	set_serving(&w, 1, false); /* one IPv4 of two is short; IPv6 is as before */
+	assert_int_equal(pick_once(&w, 0, CONF_NONE, FAMILY_IPV4, 0).count, 3);
+	assert_int_equal(pick_once(&w, 0, CONF_NONE, FAMILY_IPV6, 0).count, 1);
+	set_override(&w, 0, OVERRIDE_DRAIN); /* nothing with a weight is left in the north */
+	assert_int_equal(pick_once(&w, 0, CONF_NONE, FAMILY_IPV6, 0).count, 2);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -668,6 +869,9 @@ int main(void)
 		cmocka_unit_test(weight_0_waits_until_nothing_else_serves),
 		cmocka_unit_test(ttl_is_lowered_by_doubt_that_the_decision_rests_on),
 		cmocka_unit_test(a_pool_without_the_family_is_no_data_for_everyone),
+		cmocka_unit_test(what_an_operator_took_out_never_answers),
+		cmocka_unit_test(a_fallback_heeds_the_operator),
+		cmocka_unit_test(min_serving_counts_the_family_and_what_the_tier_has),
 	};
 
 	TEST_MAIN(tests);

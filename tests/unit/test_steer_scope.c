@@ -83,18 +83,21 @@ static void random_states(struct world *w, struct rng *rng)
 			s->serving = s->exists && rng_below(rng, 6) >= odds;
 			s->weight = 1;
 		}
+	view_lay_out(w->view);
 }
 
 static struct pick pick_for(
 	const struct world *w, const struct pick_request *r, const struct addr *a)
 {
 	struct client client = {.address = *a, .geo = geo_lookup(w->geo, a)};
-	uint32_t cursor[3] = {0};
+	struct cursors cursors;
 	struct rng rng;
 	struct pick p;
 
 	rng_seed(&rng, 1);
-	steer_pick(w->s, w->view, r, &client, 1000, cursor, &rng, &p);
+	assert_int_equal(cursors_open(&cursors, w->s->cursor_count, false), 0);
+	steer_pick(w->s, w->view, r, &client, 1000, &cursors, &rng, &p);
+	cursors_close(&cursors);
 	return p;
 }
 
@@ -160,7 +163,7 @@ static void everyone_inside_a_scope_gets_one_answer(void **state)
 
 		assert_int_equal(geo_build(w.conf, NULL, 0, &w.geo, NULL, &e), 0);
 		assert_int_equal(steer_compile(w.conf, &w.s, &e), 0);
-		w.view = view_new(w.conf);
+		w.view = view_new_laid_out(w.s, VIEW_FOR_ALL);
 		assert_non_null(w.view);
 		for (int i = 0; i < 200; i++)
 			try_client(&w, &rng);
