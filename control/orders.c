@@ -125,27 +125,71 @@ static void apply(struct batch *b, uint32_t endpoint)
 	overrides_set(&b->control->overrides, endpoint, &o);
 }
 
-/* What the pool lost by this command; "" when it lost nothing that matters. */
-static void loss(const struct conf_pool *pool, const struct pool_serving *before,
-	const struct pool_serving *after, char *out, size_t size)
+/* What clients of a pool get when operators have taken all of it out. */
+static void describe_end(
+	const struct conf *conf, const struct conf_pool *pool, char *out, size_t size)
 {
-	static const char *const families[2] = {"IPv4", "IPv6"};
-	const char *then = conf_all_down_name(pool->when_all_down);
-
-	out[0] = '\0';
-	if (after->serving[0] + after->serving[1] == 0 &&
-		before->serving[0] + before->serving[1] > 0) {
-		(void)snprintf(out, size,
-			"the last serving endpoint of pool %s is gone (when_all_down: %s)",
-			pool->name, then);
+	switch (pool->when_all_down) {
+	case ALL_DOWN_SERVE_ALL:
+	case ALL_DOWN_LAST_GOOD:
+	case ALL_DOWN_NODATA: break;
+	case ALL_DOWN_REFUSE:
+		(void)snprintf(out, size, "DNS refuses, connections are reset");
+		return;
+	case ALL_DOWN_POOL:
+		(void)snprintf(out, size, "pool %s answers", conf->pools[pool->fallback_pool].name);
 		return;
 	}
+	(void)snprintf(out, size, "DNS gives no address, connections are reset");
+}
+
+static uint32_t both(const uint32_t of_family[2])
+{
+	return of_family[0] + of_family[1];
+}
+
+/* The pool as a whole: true when it lost its last one that serves, or that may be given at all. */
+static bool loss_of_all(const struct conf *conf, const struct conf_pool *pool,
+	const struct pool_serving *before, const struct pool_serving *after, char *out, size_t size)
+{
+	bool serves = both(after->serving) > 0 || both(before->serving) == 0;
+	char end[CONF_NAME_MAX + 32];
+
+	describe_end(conf, pool, end, sizeof end);
+	if (both(after->left) == 0 && both(before->left) > 0)
+		(void)snprintf(out, size,
+			"the last %sendpoint of pool %s is gone, all are drained or forced down: "
+			"%s",
+			serves ? "" : "serving ", pool->name, end);
+	else if (!serves)
+		(void)snprintf(out, size,
+			"the last serving endpoint of pool %s is gone (when_all_down: %s)",
+			pool->name, conf_all_down_name(pool->when_all_down));
+	else
+		return false;
+	return true;
+}
+
+/* What the pool lost by this command; "" when it lost nothing that matters. */
+static void loss(const struct conf *conf, const struct conf_pool *pool,
+	const struct pool_serving *before, const struct pool_serving *after, char *out, size_t size)
+{
+	static const char *const families[2] = {"IPv4", "IPv6"};
+
+	out[0] = '\0';
+	if (loss_of_all(conf, pool, before, after, out, size))
+		return;
 	for (int f = 0; f < 2; f++) {
-		if (after->serving[f] == 0 && before->serving[f] > 0)
+		if (after->left[f] == 0 && before->left[f] > 0)
+			(void)snprintf(out, size,
+				"the last %s address of pool %s is gone, all are drained or forced "
+				"down",
+				families[f], pool->name);
+		else if (after->serving[f] == 0 && before->serving[f] > 0)
 			(void)snprintf(out, size,
 				"the last serving %s address of pool %s is gone (when_all_down: "
 				"%s)",
-				families[f], pool->name, then);
+				families[f], pool->name, conf_all_down_name(pool->when_all_down));
 	}
 }
 
@@ -156,7 +200,7 @@ static int run_pool(struct batch *b, const uint32_t *endpoint, size_t count)
 	uint16_t pool = g->conf->endpoints[endpoint[0]].pool;
 	struct orders *before = calloc(count, sizeof *before);
 	struct pool_serving had, has;
-	char warning[160];
+	char warning[256];
 
 	if (before == NULL)
 		return -1;
@@ -166,7 +210,7 @@ static int run_pool(struct batch *b, const uint32_t *endpoint, size_t count)
 		apply(b, endpoint[i]);
 	}
 	pool_serving(b->control->board, g, pool, b->now_ms, &has);
-	loss(&g->conf->pools[pool], &had, &has, warning, sizeof warning);
+	loss(g->conf, &g->conf->pools[pool], &had, &has, warning, sizeof warning);
 	for (size_t i = 0; i < count; i++)
 		tell_change(b, endpoint[i], &before[i], i + 1 == count ? warning : "");
 	if (warning[0] != '\0')

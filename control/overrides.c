@@ -193,7 +193,7 @@ void pool_serving(const struct board *b, const struct generation *g, uint16_t po
 {
 	const struct conf_pool *p = &g->conf->pools[pool];
 
-	*out = (struct pool_serving){{0}, {0}};
+	*out = (struct pool_serving){{0}, {0}, {0}};
 	for (uint32_t i = p->first_endpoint; i < p->first_endpoint + p->endpoint_count; i++) {
 		uint32_t slot = g->endpoint_slot[i];
 		enum override override = OVERRIDE_NONE;
@@ -211,6 +211,7 @@ void pool_serving(const struct board *b, const struct generation *g, uint16_t po
 				verdict = verdict_of_word(
 					atomic_load(&b->health->probe[g->probes[probe].slot].word));
 			out->have[f]++;
+			out->left[f] += override_takes_out(override) ? 0u : 1u;
 			out->serving[f] +=
 				serving_rule(override, verdict, p->unknown_serves) ? 1u : 0u;
 		}

@@ -49,10 +49,10 @@ typedef void overrides_ended(void *context, uint32_t endpoint, const struct orde
 size_t overrides_tick(struct overrides *o, uint64_t now_ms, uint64_t real_ms,
 	overrides_ended *ended, void *context);
 
-/* Endpoints of `pool` with a serving address of each family ([0] IPv4, [1] IPv6), and how many have
- * such an address at all. */
+/* Endpoints of `pool` with a serving address of each family ([0] IPv4, [1] IPv6), how many have such
+ * an address at all, and how many of those no operator has taken out. */
 struct pool_serving {
-	uint32_t serving[2], have[2];
+	uint32_t serving[2], have[2], left[2];
 };
 void pool_serving(const struct board *b, const struct generation *g, uint16_t pool, uint64_t now_ms,
 	struct pool_serving *out);

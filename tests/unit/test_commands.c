@@ -279,6 +279,8 @@ static void serving_endpoints_are_counted_per_family(void **state)
 	assert_int_equal(n.have[1], 1);
 	assert_int_equal(n.serving[0], 1); /* lon2, unknown */
 	assert_int_equal(n.serving[1], 1);
+	assert_int_equal(n.left[0], 2);
+	assert_int_equal(n.left[1], 1);
 	stage_close(&s);
 }
 
