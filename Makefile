@@ -33,7 +33,7 @@ all: $(BUILD)/waymark
 # (bench/instructions). These objects hold ordinary code as well, which everything else links. gcc only; not with flags of
 # one's own or sanitizers.
 QUERY_WAY := $(patsubst %,$(BUILD)/%.o,dns/udp dns/worker dns/respond dns/query dns/cookie dns/answer dns/steered dns/reply \
-	dns/reply_names zones/name zones/zone zones/zoneset steer/pick steer/tier steer/weighted geo/table base/addr base/hash)
+	dns/reply_names zones/name zones/zone zones/zoneset steer/pick steer/tier steer/weighted steer/round_robin geo/table base/addr base/hash)
 IS_CLANG  := $(shell echo __clang__ | $(CC) -E -x c - 2>/dev/null | grep -c 1$$)
 ifeq ($(origin CFLAGS)-$(SANITIZE)-$(IS_CLANG),file--0)
 INLINE_FREELY := --param inline-unit-growth=400 --param max-inline-insns-auto=1000 --param max-inline-insns-single=1000 \
@@ -114,7 +114,7 @@ check:
 	WAYMARK_BUILD=$(BUILD) $(PYTEST) tests
 
 # The same under AddressSanitizer and UBSan; then the tests in which threads meet under ThreadSanitizer.
-TSAN_TESTS := test_qsbr $(filter test_board test_events test_dns_role test_dns_loader test_dns_loader_faults test_balancer_role test_control_role test_health_role test_watch,$(TESTS))
+TSAN_TESTS := test_qsbr $(filter test_board test_events test_dns_role test_dns_loader test_dns_loader_faults test_balancer_role test_control_role test_health_role test_watch test_steer_turns,$(TESTS))
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 .PHONY: sanitize

@@ -3,6 +3,7 @@
 #include "balancer/relay.h"
 #include "balancer/worker.h"
 #include "base/connect_blame.h"
+#include "board/serving.h"
 #include "geo/geo.h"
 
 #include <errno.h>
@@ -28,6 +29,8 @@ static bool choose_family(struct connection *c)
 		if (!state->exists || (c->family_tried & 1u << family) != 0)
 			continue;
 		if (!state->serving && !c->degraded)
+			continue;
+		if (override_takes_out((enum override)state->override)) /* since it was chosen */
 			continue;
 		c->family = (uint8_t)family;
 		c->family_tried |= (uint8_t)(1u << family);

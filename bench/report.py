@@ -114,6 +114,8 @@ def parts(r):
     text += "The zone reader: 1,000,000 names with one A each; a mix of types; 20,000 small zones.\n\n"
     text += block("\n\n".join(v for v in zones.values() if v))
     text += "\nThe geo table (`BENCH_GEO_DATABASE=FILE` for a real database instead of 300,000 random networks).\n\n" + block(r["geo"])
+    text += ("\nPools by their size: an A query with four answers out of one tier, in the process (in brackets: over the pool of four); "
+             "a view after one verdict of the pool has moved, and after one of another pool has.\n\n" + block(r["pools"]))
     text += "\nThe health role with 10,000 targets.\n\n" + block("\n".join(v for v in r["health"].values() if v))
     return text + "\n" + balancer(r["balancer"])
 

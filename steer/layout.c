@@ -72,7 +72,7 @@ static void append(
 	struct view_set *set, struct view_member *list, uint32_t endpoint, uint16_t weight)
 {
 	set->weight += weight;
-	list[set->count++] = (struct view_member){endpoint, set->weight};
+	list[set->count++] = (struct view_member){.endpoint = endpoint, .weight_end = set->weight};
 	if (weight == 0)
 		return;
 	set->weighted++;
@@ -85,10 +85,27 @@ static void append(
 		set->unit = turns_divisor(weight, set->unit);
 }
 
-static void finish_set(const struct laying *l, const struct view_set *before, struct view_set *set)
+/* place / count of all weights lies before the end of `list[at]`: place * weight < end * count. */
+static void fill_guide(const struct view_set *set, struct view_member *list)
+{
+	uint64_t begin = 0; /* place * weight */
+	uint32_t place = 0;
+
+	for (uint32_t at = 0; at < set->count; at++) {
+		uint64_t end = (uint64_t)list[at].weight_end * set->count;
+
+		for (; place < set->count && begin < end; place++, begin += set->weight)
+			list[place].guide = at;
+	}
+}
+
+static void finish_set(const struct laying *l, const struct view_set *before, struct view_set *set,
+	struct view_member *list)
 {
 	if (set->weighted != set->count)
 		set->each = 0;
+	if (set->weighted > 0 && set->each == 0 && l->pool->selector->by_weight)
+		fill_guide(set, list);
 	set->stride = 1;
 	if (!l->pool->selector->takes_turns || set->unit == 0 ||
 		set->weight == set->weighted * set->unit)
@@ -115,13 +132,13 @@ static void lay_cell(const struct laying *l, uint32_t index)
 		if (serves(l, member[i]))
 			append(&now.set[VIEW_SERVING], list, member[i], weight_of(l, member[i]));
 	}
+	finish_set(l, &cell->set[VIEW_SERVING], &now.set[VIEW_SERVING], list);
 	list += now.set[VIEW_SERVING].count;
 	for (uint32_t i = begin; l->spares && i < end; i++) {
 		if (!serves(l, member[i]) && is_spare(l, member[i], l->good_bit))
 			append(&now.set[VIEW_SPARE], list, member[i], weight_of(l, member[i]));
 	}
-	for (int kind = 0; kind < 2; kind++)
-		finish_set(l, &cell->set[kind], &now.set[kind]);
+	finish_set(l, &cell->set[VIEW_SPARE], &now.set[VIEW_SPARE], list);
 	*cell = now;
 }
 
@@ -159,7 +176,8 @@ void layout_pool(struct view *v, size_t pool)
 				if (p->region.cell_region[end] != p->region.cell_region[begin])
 					break;
 			}
-			lay_group(&l, begin, end, good & LAST_GOOD_REGION);
+			if (p->region.cell_region[begin] != CONF_NONE) /* nobody can ask for it */
+				lay_group(&l, begin, end, good & LAST_GOOD_REGION);
 		}
 	}
 }

@@ -36,7 +36,28 @@ struct view_cell {
 struct view_member {
 	uint32_t endpoint;
 	uint32_t weight_end; /* its weight and those of all before it in this list */
+	/* Place i of n: the first of the list whose weight ends behind i / n of all weights. Only where
+	 * weights differ. */
+	uint32_t guide;
 };
+
+/*
+ * Where in the list of a set is the one whose weights cover `point`, 0..weight - 1? Two looks on
+ * average, whatever the size (a guide table; Chen and Asau 1974): a search by halves costs a branch
+ * that nobody can predict for every doubling of the pool.
+ */
+static inline uint32_t view_find(
+	const struct view_set *set, const struct view_member *list, uint32_t point)
+{
+	uint32_t at;
+
+	if (set->each != 0)
+		return point / set->each;
+	at = list[(uint64_t)point * set->count / set->weight].guide;
+	while (list[at].weight_end <= point)
+		at++;
+	return at;
+}
 
 /* The lists of one pool, after its states have changed. Only of the view's lanes. */
 void layout_pool(struct view *v, size_t pool);

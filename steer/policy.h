@@ -23,6 +23,8 @@ struct tier_place {
 	uint16_t tier;               /* of the endpoint, for `failover` */
 };
 
+struct view_set;
+
 struct policy {
 	/* Tier makers; NULL for selectors. Lower is tried first. */
 	uint32_t (*rank)(const struct tier_place *place);
@@ -35,6 +37,8 @@ struct policy {
 	 */
 	uint16_t (*choose)(
 		struct tier *tier, uint16_t want, uint32_t turn, struct rng *rng, uint32_t *out);
+	/* The same for one endpoint of one set, by weight: at which point of its line does it stand? */
+	uint32_t (*point)(const struct view_set *set, uint32_t turn, struct rng *rng);
 	bool by_weight;   /* endpoints of weight 0 are left out while any other serves */
 	bool takes_turns; /* looks at `turn` */
 };

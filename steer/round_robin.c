@@ -5,6 +5,7 @@
  * turns come next; where that would be one that is in the answer already, and in a retry, the one
  * after it in the file. With equal weights this is the rotation everybody knows.
  */
+#include "steer/layout.h"
 #include "steer/policy.h"
 #include "steer/turns.h"
 
@@ -25,5 +26,11 @@ static uint16_t choose_next(
 	return n;
 }
 
+static uint32_t next_point(const struct view_set *set, uint32_t turn, struct rng *rng)
+{
+	(void)rng;
+	return turns_place(turn, set->weight / set->unit, set->stride) * set->unit;
+}
+
 const struct policy policy_round_robin = {
-	.choose = choose_next, .by_weight = true, .takes_turns = true};
+	.choose = choose_next, .point = next_point, .by_weight = true, .takes_turns = true};

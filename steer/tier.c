@@ -3,8 +3,6 @@
 #include "steer/layout.h"
 #include "steer/turns.h"
 
-#include <string.h>
-
 static const struct view_set *set_of(const struct tier *t, uint32_t index)
 {
 	return &t->cell[tier_cell(t, index)].set[t->kind];
@@ -21,22 +19,6 @@ static const struct view_member *list_of(const struct tier *t, uint32_t index)
 static uint32_t length_of(const struct tier *t, const struct view_set *set)
 {
 	return t->by_count ? set->count : set->weight;
-}
-
-/* The first whose weight ends behind `point`. */
-static uint32_t search_weight(const struct view_member *list, uint32_t count, uint32_t point)
-{
-	uint32_t low = 0, high = count - 1;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (list[middle].weight_end > point)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
 }
 
 static struct span span_of(const struct tier *t, const struct view_member *list, uint32_t at)
@@ -60,15 +42,20 @@ static uint32_t find(const struct tier *t, uint32_t point, struct span *span)
 	}
 	point -= offset;
 	list = list_of(t, index);
-	if (t->by_count)
-		at = point;
-	else if (set->each != 0)
-		at = point / set->each;
-	else
-		at = search_weight(list, set->count, point);
+	at = t->by_count ? point : view_find(set, list, point);
 	*span = span_of(t, list, at);
 	span->start += offset;
 	return list[at].endpoint;
+}
+
+/* A new gap, number `gap` of them. */
+static void insert(struct tier *t, uint32_t gap, struct span span)
+{
+	for (uint32_t i = t->taken_count++; i > gap; i--) /* a few: not worth a call */
+		t->taken[i] = t->taken[i - 1];
+	t->taken[gap] = span;
+	t->left -= span.length;
+	t->count--;
 }
 
 /* `gap` is how many gaps lie before `point`. */
@@ -77,11 +64,7 @@ static uint32_t take(struct tier *t, uint32_t point, uint32_t gap)
 	struct span span;
 	uint32_t endpoint = find(t, point, &span);
 
-	memmove(t->taken + gap + 1, t->taken + gap, (t->taken_count - gap) * sizeof *t->taken);
-	t->taken[gap] = span;
-	t->taken_count++;
-	t->left -= span.length;
-	t->count--;
+	insert(t, gap, span);
 	return endpoint;
 }
 
@@ -135,11 +118,7 @@ bool tier_exclude(struct tier *t, uint32_t index, uint32_t offset, uint32_t endp
 		gap--;
 	if (span.length == 0 || (gap > 0 && t->taken[gap - 1].start == span.start))
 		return false;
-	memmove(t->taken + gap + 1, t->taken + gap, (t->taken_count - gap) * sizeof *t->taken);
-	t->taken[gap] = span;
-	t->taken_count++;
-	t->left -= span.length;
-	t->count--;
+	insert(t, gap, span);
 	return true;
 }
 

@@ -177,9 +177,8 @@ static void build_endpoint(struct building *b, size_t index)
 	bool moved = has_moved(b, index);
 	enum override override;
 
-	for (unsigned f = 0; f < 2; f++)
-		b->ready = b->ready && (!v->endpoint[index].family[f].exists ||
-					       verdict_of_word(seen->probe[f]) != VERDICT_UNKNOWN);
+	for (unsigned f = 0; f < 2; f++) /* an address without a probe counts as up */
+		b->ready = b->ready && verdict_of_word(seen->probe[f]) != VERDICT_UNKNOWN;
 	if (!moved && (seen->state | seen->weight) == 0) /* the usual case */
 		return;
 	override = read_orders(v, seen, b->now_ms, &weight);

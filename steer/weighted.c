@@ -1,5 +1,6 @@
 /* `weighted`: drawn without replacement, each draw in proportion to the weights of those still
  * there. */
+#include "steer/layout.h"
 #include "steer/policy.h"
 
 static uint16_t choose_weighted(
@@ -13,4 +14,11 @@ static uint16_t choose_weighted(
 	return n;
 }
 
-const struct policy policy_weighted = {.choose = choose_weighted, .by_weight = true};
+static uint32_t draw_point(const struct view_set *set, uint32_t turn, struct rng *rng)
+{
+	(void)turn;
+	return set->count > 1 ? rng_below(rng, set->weight) : 0;
+}
+
+const struct policy policy_weighted = {
+	.choose = choose_weighted, .point = draw_point, .by_weight = true};

@@ -1,6 +1,8 @@
 #include "tests/unit/conf_fixture.h"
 
-#include "steer/view.h"
+#include "base/rng.h"
+#include "steer/layout.h"
+#include "steer/pool.h"
 
 /* Slots are the indexes; endpoint i's probes are 2i and 2i + 1. */
 struct desk {
@@ -333,6 +335,118 @@ static void load_is_copied(void **state)
 	close_desk(&d);
 }
 
+/* ---- laid out for picks ---- */
+
+/* A doubt that is over says the same whenever it was. */
+static uint64_t doubt_at(uint64_t doubt_ms, uint64_t now_ms)
+{
+	return doubt_ms < now_ms ? now_ms : doubt_ms;
+}
+
+static void expect_same_set(const struct view_set *a, const struct view_set *b,
+	const struct view_member *x, const struct view_member *y)
+{
+	assert_memory_equal(a, b, sizeof *a);
+	for (uint32_t i = 0; i < a->count; i++) {
+		assert_int_equal(x[i].endpoint, y[i].endpoint);
+		assert_int_equal(x[i].weight_end, y[i].weight_end);
+	}
+	for (uint32_t point = 0; point < a->weight; point++) {
+		uint32_t at = view_find(a, x, point);
+
+		assert_true(x[at].weight_end > point);
+		assert_true(at == 0 || x[at - 1].weight_end <= point);
+	}
+}
+
+static void expect_same_plan(const struct view *a, const struct view *b,
+	const struct steer_plan *plan, enum lane lane, uint64_t now_ms)
+{
+	for (uint32_t i = 0; i < plan->cell_count; i++) {
+		const struct view_cell *x = &a->cell[lane][plan->first_cell + i];
+		const struct view_cell *y = &b->cell[lane][plan->first_cell + i];
+		uint32_t at = plan->first_member[lane] + plan->first[lane][i];
+
+		for (int kind = 0; kind < 2; kind++) {
+			expect_same_set(&x->set[kind], &y->set[kind], a->member[lane] + at,
+				b->member[lane] + at);
+			at += x->set[kind].count;
+		}
+		assert_true(at <= plan->first_member[lane] + plan->first[lane][i + 1]);
+		assert_true(
+			doubt_at(x->doubt_until_ms, now_ms) == doubt_at(y->doubt_until_ms, now_ms));
+	}
+}
+
+/* Something of the board moves; orders end by themselves. */
+static void move(struct desk *d, struct rng *rng, uint64_t now_ms)
+{
+	uint32_t endpoint = rng_below(rng, (uint32_t)d->conf->endpoint_count);
+	uint64_t until_ms = rng_below(rng, 2) ? 0 : now_ms + rng_below(rng, 50);
+	enum verdict verdict = (enum verdict)rng_below(rng, 3);
+
+	switch (rng_below(rng, 6)) {
+	case 0:
+	case 1:
+	case 2: set_verdict(d, endpoint, (int)rng_below(rng, 2), verdict, until_ms); break;
+	case 3: set_override(d, endpoint, (enum override)rng_below(rng, 4), until_ms); break;
+	case 4: set_weight(d, endpoint, (uint16_t)rng_below(rng, 4), until_ms); break;
+	case 5:
+		atomic_store(&d->b.health->last_good[endpoint][0], (uint8_t)rng_below(rng, 4));
+		break;
+	}
+}
+
+/* 3 pools of 4: what is left as it was is as good as what is made anew. */
+static void a_view_built_step_by_step_equals_one_built_at_once(void **state)
+{
+	static const enum steer_step selectors[] = {
+		STEER_ROUND_ROBIN, STEER_WEIGHTED, STEER_FAILOVER};
+	struct steering *s;
+	struct view *steps;
+	struct rng rng;
+	struct desk d;
+	struct err e;
+
+	(void)state;
+	rng_seed(&rng, 12);
+	d.conf = fixture_conf();
+	fixture_region(d.conf, "here", "default");
+	fixture_region(d.conf, "there", "US");
+	for (size_t p = 0; p < 3; p++) {
+		struct conf_pool *pool = fixture_pool(d.conf, "p");
+
+		pool->check = p == 1 ? CONF_NONE : 0;
+		pool->when_all_down = p == 0 ? ALL_DOWN_LAST_GOOD : ALL_DOWN_SERVE_ALL;
+		fixture_step(pool, selectors[p]);
+		for (uint16_t i = 0; i < 4; i++)
+			fixture_endpoint(d.conf, i == 3 ? CONF_NONE : i % 2, "192.0.2.1",
+				i == 1 ? NULL : "2001:db8::1", (uint16_t)(1 + i * p));
+	}
+	open_desk(&d);
+	assert_int_equal(steer_compile(d.conf, &s, &e), 0);
+	steps = view_new_laid_out(s, VIEW_FOR_ALL);
+	assert_non_null(steps);
+	for (uint64_t now_ms = 1000; now_ms < 3000; now_ms++) {
+		struct view *fresh = view_new_laid_out(s, VIEW_FOR_ALL);
+
+		assert_non_null(fresh);
+		move(&d, &rng, now_ms);
+		view_build(steps, &d.g, &d.b, now_ms);
+		view_build(fresh, &d.g, &d.b, now_ms);
+		assert_true(steps->expires_ms == fresh->expires_ms);
+		for (size_t p = 0; p < 3; p++)
+			for (enum lane lane = LANE_IPV4; lane < LANE_COUNT; lane++) {
+				expect_same_plan(steps, fresh, &s->pools[p].all, lane, now_ms);
+				expect_same_plan(steps, fresh, &s->pools[p].region, lane, now_ms);
+			}
+		view_free(fresh);
+	}
+	view_free(steps);
+	steer_free(s);
+	close_desk(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +459,7 @@ int main(void)
 		cmocka_unit_test(pools_are_ready_when_probed_or_when_the_wait_is_over),
 		cmocka_unit_test(last_good_is_kept_by_pool_region_and_family),
 		cmocka_unit_test(load_is_copied),
+		cmocka_unit_test(a_view_built_step_by_step_equals_one_built_at_once),
 	};
 
 	TEST_MAIN(tests);
