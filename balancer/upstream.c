@@ -94,30 +94,16 @@ void upstream_release(struct connection *c)
 	c->counted = false;
 }
 
-/* Count a connect for health, which takes the growth of both counters for outcomes of probes: failures
- * in a row count, single ones among successes do not. False when no probe stands behind it. */
-static bool count_connect(struct connection *c, bool success)
-{
-	const struct generation *g = c->worker->balancer->generation;
-	uint32_t probe = g->endpoint_probe[c->endpoint][c->family];
-	struct board_balancer_row *row = c->worker->row;
-
-	if (probe == PROBE_NONE)
-		return false;
-	gauge_add(success ? &row->connect_successes[g->probes[probe].slot]
-			  : &row->connect_failures[g->probes[probe].slot],
-		1);
-	return true;
-}
-
-/* Health must look at it now. */
+/* Health must look at it now, if a check stands behind it: it runs that check out of turn. */
 static void tell_health(struct connection *c)
 {
 	const struct balancer *b = c->worker->balancer;
+	uint32_t probe = b->generation->endpoint_probe[c->endpoint][c->family];
 	const uint64_t one = 1;
 
-	if (!count_connect(c, false))
+	if (probe == PROBE_NONE)
 		return;
+	gauge_add(&c->worker->row->connect_failures[b->generation->probes[probe].slot], 1);
 	/* EAGAIN: the eventfd is full of unread news. There is nothing else that could fail. */
 	if (b->start->wake >= 0 && write(b->start->wake, &one, sizeof one) < 0)
 		return;
@@ -151,7 +137,6 @@ static bool failed(struct connection *c, int error, enum connect_blame blame)
 
 static void reached(struct connection *c, uint32_t events)
 {
-	(void)count_connect(c, true);
 	if (c->tries > 1)
 		worker_count(c->worker, BALANCER_RETRIED, 1);
 	relay_start(c, events);

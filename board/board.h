@@ -249,10 +249,8 @@ struct board_balancer_row {
 	/* Gauges: zeroed by the supervisor when the worker dies. */
 	_Atomic uint32_t listener_active[BOARD_LISTENERS_MAX];
 	_Atomic uint32_t active[BOARD_ENDPOINTS_MAX];
-	/* Counters by probe slot: health folds their growth in. Successes tell failures in a row
-	 * from single ones. */
+	/* Counters by probe slot: where they grow, health runs the check at once. */
 	_Atomic uint32_t connect_failures[BOARD_PROBES_MAX];
-	_Atomic uint32_t connect_successes[BOARD_PROBES_MAX];
 };
 
 struct board_balancer {

@@ -117,7 +117,9 @@
 	X(PROBES_MISSED, "probes_missed",                                                          \
 		"probes left out because the process was held up for an interval or more")         \
 	X(CONNECT_FAILURES, "connect_failures", "failed connects of the balancer that were seen")  \
-	X(CHANGES, "verdict_changes", "changes of a probe's verdict")
+	X(CHANGES, "verdict_changes", "changes of a probe's verdict")                              \
+	X(PROBES_HURRIED, "probes_hurried",                                                        \
+		"probes run before their time because a connect of the balancer had failed")
 
 #define COUNTER_ENUM(id, name, help)   DNS_##id,
 #define COUNTER_ENUM_B(id, name, help) BALANCER_##id,

@@ -18,8 +18,8 @@ struct target {
 	struct verdict_limits limits;
 	uint64_t checked_ms;
 	uint32_t latency_us;
-	uint32_t held; /* failed connects of clients in a row that have not been judged yet */
 	bool untested; /* its last probe could not be run */
+	bool hurried;  /* by a failed connect: again and again, until its verdict is settled */
 	char reason[BOARD_REASON_MAX];
 };
 
@@ -98,15 +98,14 @@ static void tell_flapping(const struct target *t, const struct verdict_state *be
 		(void)snprintf(out, size, "%s", t->reason);
 }
 
-/* Take evidence `times` over, publish it, and tell when the verdict changed. */
-static void judge(struct prober *p, struct target *t, enum evidence evidence, uint32_t times,
-	uint64_t now_ms, uint64_t next_ms)
+/* Take evidence, publish it, and tell when the verdict changed. */
+static void judge(struct prober *p, struct target *t, enum evidence evidence, uint64_t now_ms,
+	uint64_t next_ms)
 {
 	const struct verdict_state before = t->state;
 	char text[BOARD_REASON_MAX + SUPPRESSED_TEXT_MAX];
 
-	for (uint32_t i = 0; i < times; i++)
-		(void)verdict_step(&t->state, evidence, &t->limits, now_ms, next_ms);
+	(void)verdict_step(&t->state, evidence, &t->limits, now_ms, next_ms);
 	publish(p, t);
 	if (t->state.verdict != before.verdict)
 		count_up(p, HEALTH_CHANGES, 1);
@@ -114,38 +113,6 @@ static void judge(struct prober *p, struct target *t, enum evidence evidence, ui
 		return;
 	tell_flapping(t, &before, now_ms, text, sizeof text);
 	announce_verdict(p->board, p->generation, t->probe, before.verdict, t->state.verdict, text);
-}
-
-/* Judge the connects that are held, when there are enough of them. */
-static void judge_held(struct prober *p, uint32_t index, uint64_t now_ms)
-{
-	struct target *t = &p->targets[index];
-	uint32_t fall = t->limits.fall;
-	uint32_t times = t->held < fall ? t->held : fall; /* more cannot say more */
-
-	if (t->held == 0 || (t->state.verdict != VERDICT_DOWN && t->state.failures + times < fall))
-		return;
-	t->held = 0;
-	(void)snprintf(t->reason, sizeof t->reason, "balancer: connect failed");
-	judge(p, t, EVIDENCE_PASSIVE_FAILURE, times, now_ms,
-		scheduler_start_ms(&p->scheduler, index));
-}
-
-void prober_connects(
-	struct prober *p, uint32_t index, const struct connects *connects, uint64_t now_ms)
-{
-	struct target *t = &p->targets[index];
-
-	count_up(p, HEALTH_CONNECT_FAILURES, connects->failures);
-	if (connects->successes > 0) {
-		t->held = 0;
-		return;
-	}
-	if (connects->failures > UINT16_MAX - t->held)
-		t->held = UINT16_MAX;
-	else
-		t->held += connects->failures;
-	judge_held(p, index, now_ms);
 }
 
 static void wake_at(struct prober *p, uint64_t now_ms);
@@ -180,6 +147,30 @@ static void keep(struct prober *p, uint32_t index, const char *reason, uint64_t 
 	publish(p, t);
 }
 
+static bool hurry(struct prober *p, uint32_t index, uint64_t now_ms)
+{
+	if (!scheduler_hurry(&p->scheduler, index, now_ms))
+		return false;
+	count_up(p, HEALTH_PROBES_HURRIED, 1);
+	return true;
+}
+
+/* A probe has ended with an outcome; returns when the next one starts. One that was run for a failed
+ * connect and agrees with it is followed by the next one soon, else a target that is gone would have
+ * to fail `fall` clients, or wait for `fall` intervals. */
+static uint64_t place_next(struct prober *p, uint32_t index, bool passed, uint64_t now_ms)
+{
+	struct target *t = &p->targets[index];
+	uint64_t next_ms = scheduler_finished(&p->scheduler, index, now_ms);
+	bool settled = passed || t->state.verdict != VERDICT_UP ||
+		       t->state.failures + 1u >= t->limits.fall;
+
+	t->hurried = t->hurried && !settled;
+	if (t->hurried && hurry(p, index, now_ms))
+		next_ms = scheduler_start_ms(&p->scheduler, index);
+	return next_ms;
+}
+
 /* A probe has ended. */
 static void finish(
 	struct prober *p, uint32_t index, const struct check_outcome *outcome, uint64_t now_ms)
@@ -192,7 +183,7 @@ static void finish(
 	if (outcome->result == CHECK_NOT_RUN) {
 		keep(p, index, outcome->reason, now_ms);
 	} else {
-		next_ms = scheduler_finished(&p->scheduler, index, now_ms);
+		next_ms = place_next(p, index, passed, now_ms);
 		t->checked_ms = now_ms;
 		set_untested(p, t, false);
 		if (passed)
@@ -200,11 +191,7 @@ static void finish(
 		(void)snprintf(t->reason, sizeof t->reason, "%s", outcome->reason);
 		count_up(p, HEALTH_PROBES, 1);
 		count_up(p, HEALTH_PROBES_FAILED, !passed);
-		judge(p, t, passed ? EVIDENCE_SUCCESS : EVIDENCE_FAILURE, 1, now_ms, next_ms);
-		if (passed)
-			t->held = 0;
-		else
-			judge_held(p, index, now_ms);
+		judge(p, t, passed ? EVIDENCE_SUCCESS : EVIDENCE_FAILURE, now_ms, next_ms);
 	}
 	if (p->stopped != NULL && p->scheduler.running == 0) {
 		void (*stopped)(void *arg) = p->stopped;
@@ -320,6 +307,21 @@ static void wake_at(struct prober *p, uint64_t now_ms)
 	after = (struct timeval){.tv_sec = (time_t)(wait_ms / 1000),
 		.tv_usec = (suseconds_t)(wait_ms % 1000 * 1000)};
 	(void)evtimer_add(p->timer, &after);
+}
+
+void prober_hurry(struct prober *p, uint32_t index, uint32_t failures, uint64_t now_ms)
+{
+	struct target *t = &p->targets[index];
+
+	count_up(p, HEALTH_CONNECT_FAILURES, failures);
+	t->hurried = true;
+	if (!hurry(p, index, now_ms))
+		return;
+	if (t->state.doubt_until_ms != 0) {
+		verdict_reschedule(&t->state, &t->limits, scheduler_start_ms(&p->scheduler, index));
+		publish(p, t);
+	}
+	wake_at(p, now_ms);
 }
 
 /* ---- notices ---- */

@@ -11,7 +11,6 @@
 #define HEALTH_PROBER_H
 
 #include "board/generation.h"
-#include "health/rows.h"
 
 #include <event2/event.h>
 
@@ -40,13 +39,11 @@ void prober_go(struct prober *p, uint64_t now_ms);
 /* Start nothing any more; `done` is called once, as soon as nothing runs (maybe at once). */
 void prober_stop(struct prober *p, void (*done)(void *arg), void *arg);
 
-/*
- * What clients met at the target of probes[index], seen at now_ms. Failed connects are held until
- * they are `fall` in a row, with the probe's own failures, and no connect has succeeded between
- * them: one refusal among a thousand connections is not a dead proxy. Then they count at once.
- */
-void prober_connects(
-	struct prober *p, uint32_t index, const struct connects *connects, uint64_t now_ms);
+/* `failures` connects of clients to the address of probes[index] have failed, seen at now_ms: its
+ * check is run at once, and as long as it fails and its verdict is still up once a second. They are
+ * no evidence themselves, whatever port they went to: nobody outside may switch off what a check says
+ * is up. */
+void prober_hurry(struct prober *p, uint32_t index, uint32_t failures, uint64_t now_ms);
 
 /* Tell of bounds that were reached; call about once a second. */
 void prober_notice(struct prober *p, uint64_t now_ms);

@@ -1,8 +1,8 @@
 /*
  * The health role: one event loop. Probes run on it (health/prober.h); a tick every HEALTH_TICK_MS
- * beats, sums the balancer's load, folds its failed connections and looks at the pools; between
- * ticks the balancer wakes it by eventfd, so that a failed connection counts within
- * HEALTH_FOLD_GAP_MS.
+ * beats, sums the balancer's load, folds its failed connects and looks at the pools; between ticks
+ * the balancer wakes it by eventfd, so that a failed connect makes the check of its address run
+ * within HEALTH_FOLD_GAP_MS.
  *
  *   load ─▶ READY ─GO─▶ probing ─STOP─▶ finishing, HEALTH_STOP_MS at most ─▶ STOPPED
  *
@@ -16,6 +16,7 @@
 #include "board/beat.h"
 #include "health/announce.h"
 #include "health/prober.h"
+#include "health/rows.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -25,7 +26,7 @@
 #include <unistd.h>
 
 #define HEALTH_TICK_MS      100u
-#define HEALTH_FOLD_GAP_MS  5u   /* a burst of failed connections is folded at most this often */
+#define HEALTH_FOLD_GAP_MS  5u   /* a burst of failed connects is folded at most this often */
 #define HEALTH_STOP_MS      500u /* for probes under way at STOP; the rest is the successor's */
 #define HEALTH_FDS_RESERVED 64u  /* descriptors that are not probes */
 #define HEALTH_FDS_MIN      16u  /* probes at once below which the role refuses to serve */
@@ -48,19 +49,19 @@ static struct timeval after_ms(uint32_t ms)
 	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 }
 
-/* ---- the balancer's evidence ---- */
+/* ---- the balancer's failed connects ---- */
 
-static void take_connects(void *owner, uint32_t probe, const struct connects *connects)
+static void take_failures(void *owner, uint32_t probe, uint32_t failures)
 {
 	struct health *h = owner;
 
-	prober_connects(h->prober, probe, connects, h->folded_ms);
+	prober_hurry(h->prober, probe, failures, h->folded_ms);
 }
 
 static void fold_now(struct health *h)
 {
 	h->folded_ms = clock_mono_ms();
-	rows_fold(h->rows, take_connects, h);
+	rows_fold(h->rows, take_failures, h);
 }
 
 static void fold_fired(evutil_socket_t fd, short what, void *arg)

@@ -11,8 +11,8 @@ struct rows {
 	uint32_t probe_count;
 	/* [BOARD_WORKERS_MAX][probe_count]: the counters as they were. Only the pages of rows in
 	 * use are touched. */
-	struct connects *seen;
-	struct connects *growth;           /* [probe_count], all 0 between folds */
+	uint32_t *seen;
+	uint32_t *growth;                  /* [probe_count], all 0 between folds */
 	uint16_t known[BOARD_WORKERS_MAX]; /* rows in use */
 	size_t known_count;
 	bool is_known[BOARD_WORKERS_MAX];
@@ -47,18 +47,15 @@ void rows_free(struct rows *r)
 	free(r);
 }
 
-static struct connects connects_of(const struct rows *r, uint16_t row, uint32_t probe)
+static uint32_t failures_of(const struct rows *r, uint16_t row, uint32_t probe)
 {
 	const struct board_balancer_row *it = &r->board->balancer->row[row];
-	uint32_t slot = r->generation->probes[probe].slot;
 
-	return (struct connects){
-		atomic_load_explicit(&it->connect_failures[slot], memory_order_relaxed),
-		atomic_load_explicit(&it->connect_successes[slot], memory_order_relaxed),
-	};
+	return atomic_load_explicit(
+		&it->connect_failures[r->generation->probes[probe].slot], memory_order_relaxed);
 }
 
-static struct connects *seen_of(struct rows *r, uint16_t row)
+static uint32_t *seen_of(struct rows *r, uint16_t row)
 {
 	return r->seen + (size_t)row * r->probe_count;
 }
@@ -75,7 +72,7 @@ static void discover(struct rows *r)
 		r->is_known[row] = true;
 		r->known[r->known_count++] = row;
 		for (uint32_t i = 0; i < r->probe_count; i++)
-			seen_of(r, row)[i] = connects_of(r, row, i);
+			seen_of(r, row)[i] = failures_of(r, row, i);
 	}
 }
 
@@ -92,27 +89,26 @@ static void add_growth(uint32_t *sum, uint32_t was, uint32_t is)
 		*sum += growth;
 }
 
-void rows_fold(struct rows *r,
-	void (*found)(void *owner, uint32_t probe, const struct connects *connects), void *owner)
+void rows_fold(
+	struct rows *r, void (*found)(void *owner, uint32_t probe, uint32_t failures), void *owner)
 {
 	discover(r);
 	for (size_t k = 0; k < r->known_count; k++) {
-		struct connects *seen = seen_of(r, r->known[k]);
+		uint32_t *seen = seen_of(r, r->known[k]);
 
 		for (uint32_t i = 0; i < r->probe_count; i++) {
-			struct connects now = connects_of(r, r->known[k], i);
+			uint32_t now = failures_of(r, r->known[k], i);
 
-			add_growth(&r->growth[i].failures, seen[i].failures, now.failures);
-			add_growth(&r->growth[i].successes, seen[i].successes, now.successes);
+			add_growth(&r->growth[i], seen[i], now);
 			seen[i] = now;
 		}
 	}
 	for (uint32_t i = 0; i < r->probe_count; i++) {
-		struct connects growth = r->growth[i];
+		uint32_t growth = r->growth[i];
 
-		r->growth[i] = (struct connects){0};
-		if (growth.failures > 0 || growth.successes > 0)
-			found(owner, i, &growth);
+		r->growth[i] = 0;
+		if (growth > 0)
+			found(owner, i, growth);
 	}
 }
 

@@ -1,6 +1,5 @@
 /*
- * What health reads of the balancer's rows: connects that failed or succeeded by probe, load by
- * endpoint.
+ * What health reads of the balancer's rows: connects that failed by probe, load by endpoint.
  *
  * A row counts from the moment its first beat is seen, whichever generation it belongs to. Its
  * counters are only ever compared with what they were: they are never reset, and what was counted
@@ -21,14 +20,10 @@ void rows_free(struct rows *r);
 /* Take the counters as they are now for the beginning. */
 void rows_begin(struct rows *r);
 
-/* What happened to clients' connects to one probe's target since the last fold. */
-struct connects {
-	uint32_t failures, successes;
-};
-
-/* Calls found(owner, probe index, …) for every probe with any. */
-void rows_fold(struct rows *r,
-	void (*found)(void *owner, uint32_t probe, const struct connects *connects), void *owner);
+/* Calls found(owner, probe index, failures) for every probe to whose address connects have failed
+ * since the last fold. */
+void rows_fold(
+	struct rows *r, void (*found)(void *owner, uint32_t probe, uint32_t failures), void *owner);
 
 /* Sum every endpoint's load over all rows into health's sheet. */
 void rows_sum_load(struct rows *r);

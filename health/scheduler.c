@@ -187,6 +187,7 @@ static void run_entry(struct scheduler *s, uint32_t entry, uint64_t now_ms)
 	struct schedule_entry *it = &s->entries[entry];
 
 	it->state = SCHEDULE_RUNNING;
+	it->started_ms = now_ms;
 	it->at_ms = now_ms + it->timeout_ms;
 	s->running++;
 	heap_add(s, entry);
@@ -275,11 +276,39 @@ uint64_t scheduler_finished(struct scheduler *s, uint32_t entry, uint64_t now_ms
 	struct schedule_entry *it = &s->entries[entry];
 
 	heap_remove(s, entry);
-	it->at_ms = it->next_ms;
-	if (!skip_missed(s, it, now_ms))
-		it->next_ms = place_after(s, it, it->at_ms);
+	if (it->hurry_ms != 0 && it->hurry_ms < it->next_ms) {
+		it->at_ms = it->hurry_ms;
+	} else {
+		it->at_ms = it->next_ms;
+		if (!skip_missed(s, it, now_ms))
+			it->next_ms = place_after(s, it, it->at_ms);
+	}
+	it->hurry_ms = 0;
 	idle_entry(s, entry);
 	return it->at_ms;
+}
+
+bool scheduler_hurry(struct scheduler *s, uint32_t entry, uint64_t now_ms)
+{
+	struct schedule_entry *it = &s->entries[entry];
+	uint64_t at_ms = now_ms;
+
+	if (s->stopping || it->state == SCHEDULE_WAITING)
+		return false;
+	if (it->started_ms != 0 && at_ms < it->started_ms + SCHEDULER_HURRY_MS)
+		at_ms = it->started_ms + SCHEDULER_HURRY_MS;
+	if (it->state == SCHEDULE_RUNNING) {
+		if (it->hurry_ms != 0 || at_ms >= it->next_ms)
+			return false;
+		it->hurry_ms = at_ms;
+		return true;
+	}
+	if (at_ms >= it->at_ms)
+		return false;
+	it->next_ms = it->at_ms;
+	it->at_ms = at_ms;
+	sift_up(s, it->heap_index);
+	return true;
 }
 
 void scheduler_retry(struct scheduler *s, uint32_t entry, uint64_t now_ms)
@@ -289,6 +318,7 @@ void scheduler_retry(struct scheduler *s, uint32_t entry, uint64_t now_ms)
 		it->interval_ms < SCHEDULER_RETRY_MS ? it->interval_ms : SCHEDULER_RETRY_MS;
 
 	heap_remove(s, entry);
+	it->hurry_ms = 0;
 	it->at_ms = now_ms + pause_ms;
 	if (it->next_ms <= it->at_ms)
 		it->next_ms = place_after(s, it, it->at_ms);
@@ -306,7 +336,9 @@ uint64_t scheduler_start_ms(const struct scheduler *s, uint32_t entry)
 {
 	const struct schedule_entry *it = &s->entries[entry];
 
-	return it->state == SCHEDULE_RUNNING ? it->next_ms : it->at_ms;
+	if (it->state != SCHEDULE_RUNNING)
+		return it->at_ms;
+	return it->hurry_ms != 0 && it->hurry_ms < it->next_ms ? it->hurry_ms : it->next_ms;
 }
 
 uint64_t scheduler_overdue_ms(const struct scheduler *s, uint32_t entry, uint64_t now_ms)

@@ -33,6 +33,7 @@
 
 #define SCHEDULER_FIRST_PER_S 10000u /* first probes a second at a cold start */
 #define SCHEDULER_RETRY_MS    1000u  /* after a probe that could not be run on this machine */
+#define SCHEDULER_HURRY_MS    1000u  /* from an entry's last start to one that is out of turn */
 
 enum schedule_action {
 	SCHEDULE_NOTHING, /* until scheduler_next_ms() */
@@ -43,8 +44,10 @@ enum schedule_action {
 enum schedule_state { SCHEDULE_IDLE, SCHEDULE_WAITING, SCHEDULE_RUNNING };
 
 struct schedule_entry {
-	uint64_t at_ms;   /* idle: when it starts; running: its deadline */
-	uint64_t next_ms; /* its place in time after this one */
+	uint64_t at_ms;      /* idle: when it starts; running: its deadline */
+	uint64_t next_ms;    /* its place in time after this one */
+	uint64_t started_ms; /* the last time; 0 = not in this process */
+	uint64_t hurry_ms;   /* running: it starts once more, out of turn, from then on; 0 = no */
 	uint32_t interval_ms, timeout_ms;
 	uint32_t heap_index;
 	uint32_t next_waiting;
@@ -86,6 +89,11 @@ enum schedule_action scheduler_pop(struct scheduler *s, uint64_t now_ms, uint32_
 uint64_t scheduler_finished(struct scheduler *s, uint32_t entry, uint64_t now_ms);
 /* A running entry could not be run: again in SCHEDULER_RETRY_MS, or an interval if that is less. */
 void scheduler_retry(struct scheduler *s, uint32_t entry, uint64_t now_ms);
+
+/* Start an entry out of turn: at once, but not within SCHEDULER_HURRY_MS of its last start. One that
+ * runs already starts once more then, for what has happened since. Its places in time stay as they
+ * are. False when that changes nothing. */
+bool scheduler_hurry(struct scheduler *s, uint32_t entry, uint64_t now_ms);
 
 /* When there is something to pop: in the past when there is now, UINT64_MAX when nothing is left. */
 uint64_t scheduler_next_ms(const struct scheduler *s);

@@ -74,7 +74,6 @@ static uint64_t rise_end(
 	return first_probe(limits, flap_free_ms(&then.flap, &limits->flap), next_ms);
 }
 
-/* The doubt that probes alone cause. */
 static uint64_t doubt(
 	const struct verdict_state *s, const struct verdict_limits *limits, uint64_t next_ms)
 {
@@ -133,18 +132,14 @@ bool verdict_step(struct verdict_state *s, enum evidence evidence,
 		s->verdict = VERDICT_UP;
 	if (s->verdict != before)
 		s->since_ms = now_ms;
-	if (evidence != EVIDENCE_PASSIVE_FAILURE)
-		s->doubt_until_ms = doubt(s, limits, next_ms);
-	else if (s->verdict == VERDICT_DOWN)
-		s->doubt_until_ms = 0; /* no rise is under way any more */
+	s->doubt_until_ms = doubt(s, limits, next_ms);
 	return s->verdict != before;
 }
 
 void verdict_reschedule(
 	struct verdict_state *s, const struct verdict_limits *limits, uint64_t next_ms)
 {
-	if (s->verdict == VERDICT_UNKNOWN || s->doubt_until_ms != 0)
-		s->doubt_until_ms = doubt(s, limits, next_ms);
+	s->doubt_until_ms = doubt(s, limits, next_ms);
 }
 
 /* ---- the cell ---- */

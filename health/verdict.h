@@ -19,8 +19,8 @@
  * up with the first success that finds it good and free. Going down is never delayed.
  *
  * Doubt. While a streak has begun that could end in another verdict, doubt_until_ms is the earliest
- * moment at which it can: DNS gives answers that rest on it no longer TTL. Passive evidence (the
- * balancer's failed connections) moves the streak but starts no doubt: it comes at no known time.
+ * moment at which it can: DNS gives answers that rest on it no longer TTL. A check that is run out of
+ * turn can end it sooner: it comes at no known time.
  */
 #ifndef HEALTH_VERDICT_H
 #define HEALTH_VERDICT_H
@@ -32,9 +32,8 @@
 #define VERDICT_DIP_LOOKS  6u         /* probes in a half-life, or fewer: a dip costs all */
 
 enum evidence {
-	EVIDENCE_SUCCESS,         /* a probe passed */
-	EVIDENCE_FAILURE,         /* a probe failed */
-	EVIDENCE_PASSIVE_FAILURE, /* a client's connection through the balancer failed */
+	EVIDENCE_SUCCESS, /* a probe passed */
+	EVIDENCE_FAILURE, /* a probe failed */
 };
 
 struct verdict_state {
@@ -59,8 +58,7 @@ struct verdict_limits {
 bool verdict_step(struct verdict_state *s, enum evidence evidence,
 	const struct verdict_limits *limits, uint64_t now_ms, uint64_t next_ms);
 
-/* Work out the doubt anew because the next probe moved to next_ms (a new process took over). A
- * streak of passive evidence alone, known by having had no doubt, still has none. */
+/* Work out the doubt anew because the next probe moved to next_ms. */
 void verdict_reschedule(
 	struct verdict_state *s, const struct verdict_limits *limits, uint64_t next_ms);
 

@@ -66,6 +66,63 @@ def test_a_refused_connection_goes_to_the_next_endpoint(lab):
         assert http_get(lab.ip(1), FRONT, source=lab.ip(103))[1] in ("lon1", "lon2", "nyc1")
 
 
+class Knocking(threading.Thread):
+    """Clients that connect to the balancer one after the other, whatever becomes of them."""
+
+    def __init__(self, lab, port=FRONT):
+        super().__init__(daemon=True)
+        self.where, self.done, self.stopping = (lab.ip(1), port), 0, False
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stopping = True
+        self.join(60)
+
+    def run(self):
+        while not self.stopping:
+            try:
+                with socket.create_connection(self.where, timeout=30) as c:
+                    c.recv(1)
+            except OSError:
+                pass
+            self.done += 1
+
+
+def test_a_closed_balancer_port_takes_nobody_out_of_dns(lab):
+    """The check's port is up; the balancer connects to one where nobody listens. Probes are shared by both pools."""
+    for n in (11, 12):
+        lab.proxy(n)
+    pools = "".join(f"""
+  {name}: {{check: home, answers: 2, when_all_down: nodata, endpoints: {{one: {{address: {lab.ip(11)}}}, two: {{address: {lab.ip(12)}}}}}}}"""
+                    for name in ("web", "other"))
+    lab.write("zones/master.com.zone", ZONE.replace("london 30  POOL  web region=london\n", "other 30 POOL other\n"))
+    server = lab.start(conf(lab, pools=pools, balancer=False, check="{tcp: {port: 8080}, interval: 30s, timeout: 5s, fall: 2, rise: 2}", extra=f"""
+balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 9999}}]""")).wait_verdicts()
+    start = server.last_sequence()
+    counters = lambda: server.status()["counters"]
+    with Knocking(lab), Knocking(lab):
+        def both_names_answer_until_enough_has_failed():
+            for name in ("www", "other"):
+                assert server.ips(f"{name}.master.com") == {lab.ip(11), lab.ip(12)}, name
+            now = counters()
+            return now["balancer"]["connect_failed"] >= 100 and now["health"]["probes_hurried"] >= 3
+        wait("many failed connects", both_names_answer_until_enough_has_failed)
+    assert not server.events(start, event="verdict") and not server.events(start, event="pool")
+    assert all(a["verdict"] == "up" for _, _, a in server.addresses())
+
+
+def test_a_dead_endpoint_is_noticed_at_once_though_its_check_is_rare(lab):
+    server, proxies = serve(lab, check="{tcp: {port: 8080}, interval: 1h, timeout: 1s, fall: 2, rise: 2}")
+    proxies["sin1"].down()
+    with TcpLoad(lab.ip(1), FRONT, threads=1, source=lab.ip(103)) as load:
+        wait("down", lambda: server.verdict("web/sin1") == "down")
+    assert not load.failed and load.bodies <= {"lon1", "lon2", "nyc1"}
+    assert "refused" in server.events(event="verdict", to="down")[0]["text"]
+
+
 def test_half_close_is_passed_on_each_way(lab):
     def say_goodbye(c):  # answers only after the client's end of file
         data = recv_all(c)

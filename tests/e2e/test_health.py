@@ -131,7 +131,7 @@ def test_a_dead_proxy_is_noticed_by_the_balancer_before_its_next_probe(lab):
     bodies = {http_get(lab.ip(1), 8000, source=lab.ip(102))[1] for _ in range(4)}
     assert bodies <= {"lon1", "lon2", "sin1"}  # served all the same, by the next nearest
     wait("the verdict", lambda: server.verdict("web/nyc1") == "down")
-    wait("its event", lambda: "balancer" in server.events(event="verdict", to="down")[-1]["text"])
+    wait("its event", lambda: "refused" in server.events(event="verdict", to="down")[-1]["text"])  # its check's word
     wait("DNS to follow", lambda: server.ips("www.master.com", subnet="10.2.0.0/16") <= {lab.ip(11), lab.ip(12)})
 
 

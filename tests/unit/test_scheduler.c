@@ -420,6 +420,83 @@ static void no_targets_is_fine(void **state)
 	scheduler_free(&t.s);
 }
 
+static void a_hurried_entry_starts_at_once_and_keeps_its_places(void **state)
+{
+	struct trial t;
+	uint32_t i;
+
+	(void)state;
+	trial_init(&t, 2, 10, 60000, 1000, 0);
+	t.checked_ms[0] = T0 - 10000;
+	t.checked_ms[1] = T0 - 20000;
+	trial_begin(&t);
+	assert_true(scheduler_hurry(&t.s, 0, T0 + 5));
+	assert_int_equal(scheduler_next_ms(&t.s), T0 + 5);
+	assert_int_equal(scheduler_pop(&t.s, T0 + 5, &i), SCHEDULE_START);
+	assert_int_equal(i, 0);
+	assert_int_equal(scheduler_finished(&t.s, 0, T0 + 6), T0 + 50000);
+	/* again: a second after its start, not sooner */
+	assert_true(scheduler_hurry(&t.s, 0, T0 + 100));
+	assert_false(scheduler_hurry(&t.s, 0, T0 + 101));
+	assert_int_equal(scheduler_start_ms(&t.s, 0), T0 + 5 + SCHEDULER_HURRY_MS);
+	assert_int_equal(scheduler_pop(&t.s, T0 + 5 + SCHEDULER_HURRY_MS, &i), SCHEDULE_START);
+	assert_int_equal(scheduler_finished(&t.s, 0, T0 + 1010), T0 + 50000);
+	trial_free(&t);
+}
+
+static void what_is_due_before_a_second_has_passed_needs_no_hurry(void **state)
+{
+	struct trial t;
+	uint32_t i;
+
+	(void)state;
+	trial_init(&t, 1, 1, 500, 100, 0);
+	t.checked_ms[0] = T0 - 500;
+	trial_begin(&t);
+	assert_int_equal(scheduler_pop(&t.s, T0, &i), SCHEDULE_START);
+	assert_false(scheduler_hurry(&t.s, 0, T0 + 5));
+	assert_int_equal(scheduler_finished(&t.s, 0, T0 + 10), T0 + 500);
+	assert_false(scheduler_hurry(&t.s, 0, T0 + 20));
+	assert_int_equal(scheduler_start_ms(&t.s, 0), T0 + 500);
+	trial_free(&t);
+}
+
+static void an_entry_that_is_hurried_while_it_runs_runs_once_more(void **state)
+{
+	struct trial t;
+	uint32_t i;
+
+	(void)state;
+	trial_init(&t, 1, 1, 60000, 5000, 0);
+	t.checked_ms[0] = T0 - 60000;
+	trial_begin(&t);
+	assert_int_equal(scheduler_pop(&t.s, T0, &i), SCHEDULE_START);
+	assert_true(scheduler_hurry(&t.s, 0, T0 + 10));
+	assert_false(scheduler_hurry(&t.s, 0, T0 + 20));
+	assert_int_equal(scheduler_start_ms(&t.s, 0), T0 + SCHEDULER_HURRY_MS);
+	assert_int_equal(scheduler_finished(&t.s, 0, T0 + 30), T0 + SCHEDULER_HURRY_MS);
+	assert_int_equal(scheduler_pop(&t.s, T0 + SCHEDULER_HURRY_MS, &i), SCHEDULE_START);
+	assert_int_equal(scheduler_finished(&t.s, 0, T0 + 1030), T0 + 60000);
+	trial_free(&t);
+}
+
+static void who_waits_for_a_place_is_not_hurried(void **state)
+{
+	struct trial t;
+	uint32_t i;
+
+	(void)state;
+	trial_init(&t, 2, 1, 60000, 5000, 0);
+	t.checked_ms[0] = t.checked_ms[1] = T0 - 60000;
+	trial_begin(&t);
+	assert_int_equal(scheduler_pop(&t.s, T0, &i), SCHEDULE_START);
+	assert_int_equal(scheduler_pop(&t.s, T0, &i), SCHEDULE_NOTHING);
+	assert_false(scheduler_hurry(&t.s, 1, T0 + 10));
+	scheduler_stop(&t.s);
+	assert_false(scheduler_hurry(&t.s, 0, T0 + 10));
+	trial_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +516,10 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_run_is_tried_again_soon),
 		cmocka_unit_test(after_stop_only_deadlines_are_left),
 		cmocka_unit_test(no_targets_is_fine),
+		cmocka_unit_test(a_hurried_entry_starts_at_once_and_keeps_its_places),
+		cmocka_unit_test(what_is_due_before_a_second_has_passed_needs_no_hurry),
+		cmocka_unit_test(an_entry_that_is_hurried_while_it_runs_runs_once_more),
+		cmocka_unit_test(who_waits_for_a_place_is_not_hurried),
 	};
 
 	TEST_MAIN(tests);
