@@ -23,10 +23,9 @@ struct ending {
 		BALANCER_##c, BALANCER_ENDED_##d                                                   \
 	}
 
-/* A client cannot end a connection in PHASE_CONNECT: nobody reads its socket then. */
 static const struct ending endings[BY_COUNT][PHASE_COUNT] = {
 	[BY_BOTH] = {ONLY(COMPLETED), ONLY(COMPLETED), ONLY(COMPLETED)},
-	[BY_CLIENT] = {PAIR(RESET, CLIENT_DATA), PAIR(RESET, CLIENT_DATA),
+	[BY_CLIENT] = {PAIR(RESET, CLIENT_CONNECT), PAIR(RESET, CLIENT_DATA),
 		PAIR(RESET, CLIENT_LAST)},
 	[BY_ENDPOINT] = {PAIR(RESET, ENDPOINT_CONNECT), PAIR(RESET, ENDPOINT_DATA),
 		PAIR(RESET, ENDPOINT_LAST)},
@@ -45,7 +44,9 @@ static void on_edge(struct poller_watch *watch, uint32_t events)
 	struct side *s = (struct side *)((char *)watch - offsetof(struct side, watch));
 	struct connection *c = s->connection;
 
-	if (c->phase == PHASE_CONNECT)
+	if (c->phase == PHASE_CONNECT && s == &c->side[SIDE_CLIENT])
+		upstream_client(c, events);
+	else if (c->phase == PHASE_CONNECT)
 		upstream_event(c, events);
 	else
 		relay_event(c, s == &c->side[SIDE_CLIENT] ? SIDE_CLIENT : SIDE_ENDPOINT, events);
@@ -112,8 +113,8 @@ void connection_open(struct listener *l, int fd, const struct addr *client)
 	c->active_ms = w->now_ms;
 	c->linger_ms = 0;
 	c->salt = (uint32_t)rng_next(&w->rng);
-	c->counted = c->degraded = false;
-	c->family_tried = c->tries = c->excluded_count = 0;
+	c->counted = false;
+	upstream_open(c);
 	w->active++;
 	gauge_add(&w->row->listener_active[l->slot], 1);
 	worker_need_ticks(w);
@@ -139,7 +140,7 @@ void connection_end(struct connection *c, enum ended_by by)
 	worker_count(w, ending->sum, 1);
 	if (ending->detail != ending->sum)
 		worker_count(w, ending->detail, 1);
-	upstream_release(c);
+	upstream_close(c);
 	relay_release(c);
 	connection_detach(c, SIDE_CLIENT, reset);
 	connection_detach(c, SIDE_ENDPOINT, reset);
@@ -163,7 +164,7 @@ static uint64_t own_due(const struct connection *c)
 	uint64_t due;
 
 	if (c->phase == PHASE_CONNECT)
-		return c->active_ms + conf->connect_timeout_ms;
+		return upstream_due(c);
 	due = c->active_ms + conf->idle_timeout_ms;
 	return c->linger_ms != 0 && c->linger_ms < due ? c->linger_ms : due;
 }
@@ -201,5 +202,5 @@ void connection_check(struct connection *c, uint64_t now_ms)
 	}
 	wheel_add(
 		&c->worker->wheel, &c->timer, now_ms, now_ms); /* the next attempt's, or removed */
-	upstream_timeout(c);
+	upstream_check(c, now_ms);
 }

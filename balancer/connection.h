@@ -16,6 +16,7 @@
 
 #include "balancer/pipe.h"
 #include "balancer/poller.h"
+#include "balancer/tried.h"
 #include "balancer/wheel.h"
 #include "base/addr.h"
 
@@ -24,9 +25,6 @@
 
 struct worker;
 struct listener;
-
-/* Attempts to reach an endpoint that one client's connection gets, over endpoints and families. */
-#define UPSTREAM_TRIES_MAX 4u
 
 enum side_id { SIDE_CLIENT, SIDE_ENDPOINT };
 
@@ -72,6 +70,24 @@ enum ended_by {
 
 enum phase { PHASE_CONNECT, PHASE_DATA, PHASE_LAST, PHASE_COUNT };
 
+/* Finding an endpoint: upstream.c. */
+struct upstream {
+	uint64_t give_up_ms; /* no attempt goes on after this */
+	uint64_t again_ms;   /* none is under way, the next begins then; 0 = one is */
+	uint64_t watch_ms;   /* from then on the client is watched; 0 = it is */
+	uint32_t tries;      /* endpoints attempted, the same one again counts again */
+	uint32_t failed;     /* the endpoint whose failure was counted last; UINT32_MAX = none */
+	uint8_t failed_families; /* bits 1 << family, of `failed`: counted */
+	uint8_t family_tried;    /* the same of the connection's endpoint */
+	uint8_t forced;          /* attempts at what is set aside, once nothing else was left */
+	bool only_aside;         /* nothing else is left */
+	bool degraded;           /* the pick was: addresses that do not serve are worth a try */
+	bool trial;              /* the attempt has the lease of a target that is set aside */
+	bool refused;            /* the last attempt failed before its time was over */
+	bool client_ended;       /* its end of file has come, after data */
+	struct tried tried;
+};
+
 struct connection {
 	struct worker *worker;
 	struct listener *listener;
@@ -81,17 +97,13 @@ struct connection {
 	struct flow flow[2];
 	struct addr client;
 	enum phase phase;
-	uint64_t active_ms;   /* connecting: when the attempt began; then: when data last moved */
-	uint64_t linger_ms;   /* after a cut: the other side has this long to finish; 0 = no cut */
-	uint32_t salt;        /* random: spreads the closing of many connections */
-	uint32_t endpoint;    /* conf->endpoints index; valid while `counted` */
-	uint8_t family;       /* 0 IPv4, 1 IPv6: which address of it */
-	bool counted;         /* in the row's gauge `active` of `endpoint` */
-	bool degraded;        /* the pick was: addresses that do not serve are worth a try */
-	uint8_t family_tried; /* bits 1 << family, of `endpoint` */
-	uint8_t tries;        /* attempts so far */
-	uint8_t excluded_count; /* endpoints in `excluded`, the current one among them */
-	uint32_t excluded[UPSTREAM_TRIES_MAX];
+	uint64_t active_ms; /* connecting: when the attempt began; then: when data last moved */
+	uint64_t linger_ms; /* after a cut: the other side has this long to finish; 0 = no cut */
+	uint32_t salt;      /* random: spreads the closing of many connections */
+	uint32_t endpoint;  /* conf->endpoints index; valid while `counted` */
+	uint8_t family;     /* 0 IPv4, 1 IPv6: which address of it */
+	bool counted;       /* in the row's gauge `active` of `endpoint` */
+	struct upstream upstream; /* while connecting */
 };
 
 /* Take over an accepted socket and start to reach an endpoint. Always takes `fd`. */

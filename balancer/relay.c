@@ -335,9 +335,10 @@ static bool pump(struct connection *c, enum side_id from)
 	return true;
 }
 
-/* What an edge says of the flow that reads from there, for good. */
-static void note_edge(struct flow *f, uint32_t events)
+void relay_note(struct connection *c, enum side_id side, uint32_t events)
 {
+	struct flow *f = &c->flow[side];
+
 	f->ended = f->ended || edge_ended(events);
 	f->urgent = f->urgent || edge_urgent(events);
 }
@@ -346,11 +347,12 @@ void relay_start(struct connection *c, uint32_t events)
 {
 	c->phase = PHASE_DATA;
 	c->active_ms = c->worker->now_ms;
-	if (connection_attach(c, SIDE_CLIENT, c->side[SIDE_CLIENT].fd) < 0) {
+	if (c->upstream.watch_ms != 0 &&
+		connection_attach(c, SIDE_CLIENT, c->side[SIDE_CLIENT].fd) < 0) {
 		connection_end(c, BY_RESOURCE);
 		return;
 	}
-	note_edge(&c->flow[SIDE_ENDPOINT], events);
+	relay_note(c, SIDE_ENDPOINT, events);
 	if (pump(c, SIDE_CLIENT) && edge_readable(events))
 		(void)pump(c, SIDE_ENDPOINT);
 }
@@ -369,7 +371,7 @@ void relay_event(struct connection *c, enum side_id side, uint32_t events)
 {
 	struct flow *from = &c->flow[side], *to = &c->flow[other_side(side)];
 
-	note_edge(from, events);
+	relay_note(c, side, events);
 	if (edge_writable(events) && to->blocked) {
 		to->blocked = false;
 		if (!pump(c, other_side(side)))

@@ -37,6 +37,9 @@
  * of the endpoint's socket, 0 when it is yet to come. May end the connection, as may the next two. */
 void relay_start(struct connection *c, uint32_t events);
 void relay_event(struct connection *c, enum side_id side, uint32_t events);
+/* Keep what an edge says of the flow that reads from there, for good: also of the client's before
+ * relay_start(), if it was watched. */
+void relay_note(struct connection *c, enum side_id side, uint32_t events);
 /* A deadline of the data phase has passed. */
 void relay_timeout(struct connection *c);
 /* Give back pipes and memory. */

@@ -50,10 +50,13 @@ int worker_open(
 	w->reader = qsbr_add_reader(&b->qsbr);
 	w->view = view_new_laid_out(b->steering, VIEW_FOR_BALANCER);
 	w->buffer = malloc(WORKER_BUFFER);
+	w->aside = calloc(b->conf->balancer_count + 1, sizeof *w->aside);
+	w->exclude = calloc(2 * b->conf->endpoint_count + 1, sizeof *w->exclude);
 	w->listeners = calloc(count_sockets(b->start, index) + 1, sizeof *w->listeners);
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (w->reader == NULL || w->view == NULL || w->buffer == NULL || w->listeners == NULL ||
-		w->wake_fd < 0 || poller_open(&w->poller) < 0)
+	if (w->reader == NULL || w->view == NULL || w->buffer == NULL || w->aside == NULL ||
+		w->exclude == NULL || w->listeners == NULL || w->wake_fd < 0 ||
+		poller_open(&w->poller) < 0)
 		return err_set(e, "cannot set up balancer worker %u: %s", index, strerror(errno));
 	rng_seed_random(&w->rng);
 	wheel_init(&w->wheel, w->now_ms);
@@ -86,6 +89,10 @@ void worker_close(struct worker *w)
 		(void)close(w->wake_fd);
 	free(w->listeners);
 	free(w->buffer);
+	for (size_t i = 0; w->aside != NULL && i < w->balancer->conf->balancer_count; i++)
+		aside_free(&w->aside[i]);
+	free(w->aside);
+	free(w->exclude);
 	if (w->view != NULL)
 		view_free(w->view);
 }

@@ -8,6 +8,7 @@
 #ifndef BALANCER_WORKER_H
 #define BALANCER_WORKER_H
 
+#include "balancer/aside.h"
 #include "balancer/connection.h"
 #include "balancer/listener.h"
 #include "balancer/places.h"
@@ -54,6 +55,8 @@ struct balancer {
 	_Atomic uint32_t waiting; /* workers that wait for a place */
 	struct worker *workers;   /* [worker_count] */
 	uint32_t worker_count;
+	_Atomic uint64_t aside_told;   /* events about targets this second, aside.c */
+	_Atomic uint32_t aside_untold; /* further ones since the last one */
 };
 
 struct worker {
@@ -78,6 +81,8 @@ struct worker {
 	bool look_for_place;          /* one was given back in this turn, or we were woken */
 	struct listener *listeners;
 	size_t listener_count;
+	struct aside *aside; /* [conf->balancer_count] */
+	uint32_t *exclude;   /* [2 * conf->endpoint_count]: what a pick leaves out */
 	enum order order;
 	uint64_t ordered_ms; /* since when `order` is what it is */
 	uint32_t spread_ms;  /* of closing what is left */

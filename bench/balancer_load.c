@@ -180,6 +180,7 @@ static struct proxy start_waymark(const int *listeners, unsigned workers, uint16
 		.endpoint_count = 1};
 	static struct conf_balancer balancer = {.name = "front",
 		.connect_timeout_ms = 5000,
+		.retries = CONF_RETRIES_ALL,
 		.idle_timeout_ms = 60000,
 		.drain_timeout_ms = 1000,
 		.max_connections = 1000};
@@ -190,11 +191,16 @@ static struct proxy start_waymark(const int *listeners, unsigned workers, uint16
 		.balancers = &balancer,
 		.balancer_count = 1};
 	static uint32_t slot[1], probe[1][2] = {{PROBE_NONE, PROBE_NONE}};
+	static struct balancer_target target;
+	static uint32_t table[1][2] = {{1, 0}}, (*targets[1])[2] = {table};
 	static const struct generation generation = {.number = 1,
 		.conf = &conf,
 		.endpoint_slot = slot,
 		.endpoint_probe = probe,
-		.listener_slot = slot};
+		.listener_slot = slot,
+		.targets = &target,
+		.target_count = 1,
+		.listener_target = targets};
 	static struct board board;
 	static struct start_socket sockets[WORKERS_MAX];
 	struct role_start start = {.role = ROLE_BALANCER,

@@ -31,7 +31,8 @@
 #define BOARD_PROBES_MAX    65536u
 #define BOARD_WORKERS_MAX   1024u /* rows of each of dns and balancer, over all living generations */
 #define BOARD_LISTENERS_MAX 512u  /* balancer listeners */
-#define BOARD_ZONES_MAX     32768u /* zones shown by `zones`; more are served but not listed */
+#define BOARD_TARGETS_MAX   131072u /* addresses with ports that balancer listeners connect to */
+#define BOARD_ZONES_MAX     32768u  /* zones shown by `zones`; more are served but not listed */
 #define BOARD_DATABASES_MAX 16u
 #define BOARD_KEY_MAX       256u /* octets of a slot's key with its NUL */
 #define BOARD_REASON_MAX    120u /* octets of a reason with its NUL */
@@ -41,7 +42,7 @@ const char *role_name(enum role r);
 
 /* ---- supervisor's sheet: who has which slot, what runs ---- */
 
-enum slot_kind { SLOT_ENDPOINT, SLOT_PROBE, SLOT_LISTENER };
+enum slot_kind { SLOT_ENDPOINT, SLOT_PROBE, SLOT_LISTENER, SLOT_TARGET };
 
 /* A key is written before `used` is stored (release) and not changed while it is set. */
 struct board_slot {
@@ -83,6 +84,7 @@ struct board_supervisor {
 	struct board_slot endpoint[BOARD_ENDPOINTS_MAX];
 	struct board_slot probe[BOARD_PROBES_MAX];
 	struct board_slot listener[BOARD_LISTENERS_MAX];
+	struct board_slot target[BOARD_TARGETS_MAX];
 	struct event_ring events;
 };
 
@@ -241,7 +243,7 @@ struct board_dns {
 	struct event_ring events;
 };
 
-/* ---- balancer's sheet: a row a worker ---- */
+/* ---- balancer's sheet: a row a worker, a word a target ---- */
 
 struct board_balancer_row {
 	_Alignas(64) _Atomic uint64_t beat_ms;
@@ -253,8 +255,35 @@ struct board_balancer_row {
 	_Atomic uint32_t connect_failures[BOARD_PROBES_MAX];
 };
 
+/*
+ * What the balancer itself has met at one address and port: see balancer/target.h. All workers of
+ * all generations change it, by compare-and-swap; 0 is a target with nothing against it, so that
+ * nobody writes where all is well.
+ *   bits 0-7    connects failed in a row, at most 255
+ *   bits 8-15   times it was set aside since one succeeded; 0: it is not set aside
+ *   bits 16-63  clock_mono_ms() from which one connection may try a target that is set aside
+ */
+#define TARGET_WORD(failures, asides, retry_ms)                                                    \
+	((uint64_t)(uint8_t)(failures) | (uint64_t)(uint8_t)(asides) << 8 |                        \
+		(uint64_t)(retry_ms) << 16)
+static inline uint8_t target_failures(uint64_t word)
+{
+	return (uint8_t)word;
+}
+static inline uint8_t target_asides(uint64_t word)
+{
+	return (uint8_t)(word >> 8);
+}
+static inline uint64_t target_retry(uint64_t word)
+{
+	return word >> 16;
+}
+
 struct board_balancer {
 	struct board_balancer_row row[BOARD_WORKERS_MAX];
+	/* Moves after a target was set aside, tried or taken back. */
+	_Alignas(64) _Atomic uint64_t target_epoch;
+	_Alignas(64) _Atomic uint64_t target[BOARD_TARGETS_MAX];
 	struct event_ring events;
 };
 

@@ -54,7 +54,8 @@
 	X(REFUSED_LIMIT, "refused_limit", "connections reset because a limit was reached")         \
 	X(REFUSED_NO_ENDPOINT, "refused_no_endpoint",                                              \
 		"connections reset because no endpoint serves")                                    \
-	X(CONNECT_FAILED, "connect_failed", "attempts to reach an endpoint that failed")           \
+	X(CONNECT_FAILED, "connect_failed",                                                        \
+		"endpoints that a connection could not reach, each counted once")                  \
 	X(RETRIED, "retried", "connections that reached a further endpoint")                       \
 	X(COMPLETED, "completed", "connections closed in order by both sides")                     \
 	X(RESET, "reset", "connections ended by a reset or an error")                              \
@@ -91,7 +92,14 @@
 	X(QUEUED, "queued",                                                                        \
 		"connections accepted that waited for a place under a limit (`overflow: wait`)")   \
 	X(REFUSED_QUEUE, "refused_queue",                                                          \
-		"connections reset because no place was free within `queue_timeout`")
+		"connections reset because no place was free within `queue_timeout`")              \
+	X(TARGET_SET_ASIDE, "target_set_aside",                                                    \
+		"times an address and port was set aside because connects failed in a row")        \
+	X(TARGET_BACK, "target_back", "times one that was set aside took a connection again")      \
+	X(CONNECT_ASIDE, "connect_aside",                                                          \
+		"attempts to reach what was set aside, because nothing else was left")             \
+	X(ENDED_CLIENT_CONNECT, "ended_client_connect",                                            \
+		"CC: the client left before an endpoint was reached")
 
 #define CONTROL_COUNTERS(X)                                                                        \
 	X(CONNECTIONS, "connections", "command connections accepted")                              \

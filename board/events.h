@@ -30,7 +30,8 @@
 	X(DATABASE, "database", "a geo database was loaded or refused")                            \
 	X(RELOAD, "reload", "a new generation serves, or was refused")                             \
 	X(POOL, "pool", "a pool lost its last serving endpoint, or has one again")                 \
-	X(NOTICE, "notice", "anything else an operator should know")
+	X(NOTICE, "notice", "anything else an operator should know")                               \
+	X(TARGET, "target", "the balancer sets an address and port aside, or uses it again")
 
 #define EVENT_ENUM(id, name, help) EVENT_##id,
 enum event_kind { EVENT_KINDS(EVENT_ENUM) EVENT_KIND_COUNT };

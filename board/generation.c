@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "board/targets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,7 +190,7 @@ static int builder_take_all(struct builder *b, struct err *e)
 	}
 	list_users(b->g);
 	sort_by_address(b->g);
-	return 0;
+	return targets_take(b->g, b->slots, e);
 }
 
 static void generation_drop(
@@ -203,6 +204,7 @@ static void generation_drop(
 		slots_drop(slots, SLOT_PROBE, g->probes[i].slot);
 	for (size_t i = 0; i < listeners; i++)
 		slots_drop(slots, SLOT_LISTENER, g->listener_slot[i]);
+	targets_drop(g, slots);
 	free(g->endpoint_slot);
 	free(g->endpoint_probe);
 	free(g->probes);

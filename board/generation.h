@@ -28,6 +28,14 @@ struct probe_user {
 	uint8_t family;    /* 0 IPv4, 1 IPv6 */
 };
 
+/* Where a balancer connects to. Equal ones of several listeners and pools are one. */
+struct balancer_target {
+	uint32_t slot; /* in board->balancer->target */
+	struct hostport at;
+};
+
+#define TARGET_NONE UINT32_MAX
+
 struct generation {
 	uint32_t number; /* from 1 */
 	const struct conf *conf;
@@ -39,7 +47,19 @@ struct generation {
 	struct probe_user *probe_users;
 	const struct probe **by_address; /* [probe_count], sorted by target.addr */
 	uint32_t *listener_slot;         /* [conf->balancer_count] → board slot */
+	struct balancer_target *targets;
+	size_t target_count;
+	/* [conf->balancer_count] → [conf->endpoint_count][family] → index in targets + 1, 0 = the
+	 * listener never connects there. Listeners with one port share a table. */
+	uint32_t (**listener_target)[2];
 };
+
+/* Index in g->targets of an endpoint's address as a listener connects to it, or TARGET_NONE. */
+static inline uint32_t generation_target(
+	const struct generation *g, size_t listener, uint32_t endpoint, unsigned family)
+{
+	return g->listener_target[listener][endpoint][family] - 1;
+}
 
 /* Compile `conf`, which must outlive the result, and take its slots. -1 when the board is full or
  * memory is short; nothing is taken then. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KINDS    3u
+#define KINDS    4u
 #define NO_SLOT  UINT32_MAX
 #define KEY_SEED UINT64_C(0x736c6f7473) /* keys come from the operator's own configuration */
 
@@ -59,7 +59,8 @@ struct slots *slots_new(struct board *b)
 			0 ||
 		table_init(&s->table[SLOT_PROBE], b->supervisor->probe, BOARD_PROBES_MAX) < 0 ||
 		table_init(&s->table[SLOT_LISTENER], b->supervisor->listener, BOARD_LISTENERS_MAX) <
-			0) {
+			0 ||
+		table_init(&s->table[SLOT_TARGET], b->supervisor->target, BOARD_TARGETS_MAX) < 0) {
 		slots_free(s);
 		return NULL;
 	}
@@ -121,6 +122,9 @@ static void cells_clear(struct board *b, enum slot_kind kind, uint32_t slot)
 		break;
 	case SLOT_PROBE: board_write_probe(b, slot, &nothing); break;
 	case SLOT_LISTENER: break; /* gauges only: zero since their last worker ended */
+	case SLOT_TARGET:
+		atomic_store(&b->balancer->target[slot], 0);
+		return; /* no serving state */
 	}
 	atomic_fetch_add(&b->supervisor->epoch, 1);
 }
@@ -128,7 +132,8 @@ static void cells_clear(struct board *b, enum slot_kind kind, uint32_t slot)
 int slots_take(struct slots *s, enum slot_kind kind, const char *key, uint32_t *slot, bool *fresh,
 	struct err *e)
 {
-	static const char *const things[KINDS] = {"endpoints", "probes", "listeners"};
+	static const char *const things[KINDS] = {
+		"endpoints", "probes", "listeners", "targets of balancers"};
 	struct slot_table *t = &s->table[kind];
 	size_t length = strlen(key);
 	uint32_t at, free_slot;

@@ -319,6 +319,38 @@ static void add_rows(const struct taker *t, struct sums *s)
 	}
 }
 
+static json_t *take_target(struct taker *t, const struct balancer_target *target, uint64_t word)
+{
+	char text[HOSTPORT_TEXT_MAX];
+	json_t *o = json_object();
+
+	put(t, o, "target", json_string(hostport_format(&target->at, text)));
+	put(t, o, "failures", number(target_failures(word)));
+	put(t, o, "retry_ms", moment(t, target_retry(word)));
+	return o;
+}
+
+/* What the balancer itself has set aside of a listener's targets. */
+static json_t *take_set_aside(struct taker *t, size_t listener)
+{
+	const struct generation *g = t->generation;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; g->listener_target != NULL && i < g->conf->endpoint_count; i++) {
+		for (unsigned family = 0; family < 2; family++) {
+			uint32_t index = generation_target(g, listener, i, family);
+			uint64_t word;
+
+			if (index >= g->target_count || g->targets[index].slot >= BOARD_TARGETS_MAX)
+				continue;
+			word = load64(&t->board->balancer->target[g->targets[index].slot]);
+			if (target_asides(word) > 0)
+				add(t, list, take_target(t, &g->targets[index], word));
+		}
+	}
+	return list;
+}
+
 static json_t *take_listeners(struct taker *t, const struct sums *s)
 {
 	const struct conf *conf = t->generation->conf;
@@ -335,6 +367,7 @@ static json_t *take_listeners(struct taker *t, const struct sums *s)
 			b->pool < conf->pool_count ? json_string(conf->pools[b->pool].name)
 						   : json_null());
 		put(t, o, "active", number(s->active[i]));
+		put(t, o, "set_aside", take_set_aside(t, i));
 		add(t, listeners, o);
 	}
 	return listeners;

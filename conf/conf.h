@@ -145,6 +145,8 @@ struct conf_endpoint {
 	struct conf_position position;
 };
 
+#define CONF_RETRIES_ALL CONF_ENDPOINTS_MAX /* more than there can be */
+
 enum overflow { OVERFLOW_RESET, OVERFLOW_WAIT };
 
 struct conf_balancer {
@@ -153,6 +155,7 @@ struct conf_balancer {
 	uint16_t pool;
 	uint16_t port;               /* of the endpoints */
 	uint32_t connect_timeout_ms; /* for one endpoint */
+	uint32_t retries;            /* further endpoints; CONF_RETRIES_ALL: every one once */
 	uint32_t idle_timeout_ms;    /* neither side sent anything */
 	uint32_t drain_timeout_ms;   /* how long connections of an old generation may go on */
 	uint32_t max_connections;    /* of this listener, over all workers */

@@ -189,5 +189,8 @@ void resolve_names(struct binder *b)
 	}
 	for (size_t i = 0; i < c->pool_count; i++)
 		resolve_pool(b, (uint16_t)i);
+	for (size_t i = 0; i < c->balancer_count; i++)
+		if (!binder_given(b, &c->balancers[i].retries))
+			c->balancers[i].retries = CONF_RETRIES_ALL;
 	resolve_nsid(b);
 }

@@ -318,6 +318,12 @@ const struct schema_key schema_keys[] = {
 	{"balancer.*.connect_timeout", VALUE(conf_balancer, connect_timeout_ms),
 		.type = TYPE_DURATION, .unit_ms = 1, .fallback = "3s", .min = 10, .max = 300000,
 		.help = "For one endpoint; then the next is tried."},
+	{"balancer.*.retries", VALUE(conf_balancer, retries), .type = TYPE_NUMBER,
+		.computed = "every endpoint once", .min = 0, .max = CONF_ENDPOINTS_MAX,
+		.help = "How many further endpoints one connection tries when one cannot be "
+			"reached, all within three times `connect_timeout`. An endpoint that is "
+			"the only one and refuses is tried again every 250 ms instead, so that "
+			"connections survive its restart."},
 	{"balancer.*.idle_timeout", VALUE(conf_balancer, idle_timeout_ms), .type = TYPE_DURATION,
 		.unit_ms = 1, .fallback = "5m", .min = 1000, .max = WEEK_MS,
 		.help = "A connection on which neither side sends anything for this long is "

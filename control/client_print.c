@@ -169,7 +169,8 @@ static void print_pools(const json_t *status, struct text *out)
 
 static void print_listeners(const json_t *status, struct text *out)
 {
-	static const char *const head[] = {"LISTENER", "ADDRESS", "POOL", "CONNECTIONS"};
+	static const char *const head[] = {
+		"LISTENER", "ADDRESS", "POOL", "CONNECTIONS", "SET ASIDE"};
 	const json_t *listeners = json_object_get(status, "listeners"), *listener;
 	struct table t;
 	size_t i;
@@ -183,6 +184,7 @@ static void print_listeners(const json_t *status, struct text *out)
 		table_add(&t, "%s", get_text(listener, "listen"));
 		table_add(&t, "%s", get_text(listener, "pool"));
 		table_add(&t, "%" PRIu64, get_number(listener, "active"));
+		table_add(&t, "%zu", json_array_size(json_object_get(listener, "set_aside")));
 	}
 	text_puts(out, "\n");
 	table_print(&t, out);

@@ -224,6 +224,25 @@ for (int f = 0; f < 2; f++) {
 return bad;
 }
 
+/* ---- listeners ---- */
+
+static bool add_listener(json_t *list, const json_t *listener)
+{
+	const json_t *aside = json_object_get(listener, "set_aside");
+	size_t count = json_array_size(aside);
+	char about[128], more[64] = "";
+
+	if (count == 0)
+		return false;
+	(void)snprintf(about, sizeof about, "listener %s", get_text(listener, "name"));
+	if (count > 1)
+		(void)snprintf(more, sizeof more, " and %zu more", count - 1);
+	return add(list, LEVEL_WARNING, about,
+		"%s%s: connects fail, so clients are sent elsewhere while there is anything else; "
+		"one connection at a time tries again",
+		get_text(json_array_get(aside, 0), "target"), more);
+}
+
 /* ---- all of it ---- */
 
 static json_t *finish(json_t *list, bool bad)
@@ -257,6 +276,10 @@ json_t *trouble_of_status(const struct board *b, const json_t *status)
 	json_array_foreach(json_object_get(status, "pools"), i, thing)
 	{
 		bad |= add_pool(list, thing);
+	}
+	json_array_foreach(json_object_get(status, "listeners"), i, thing)
+	{
+		bad |= add_listener(list, thing);
 	}
 	bad |= add_data(b, list);
 	return finish(list, bad);

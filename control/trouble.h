@@ -16,7 +16,7 @@
 
 /* Zones and databases only. NULL without memory. */
 json_t *trouble_of_data(const struct board *b);
-/* Everything. `status` holds roles, pools and clock as snapshot_take() gives them, perhaps fewer
+/* Everything. `status` holds roles, pools, listeners and clock as snapshot_take() gives them, perhaps fewer
  * pools. NULL without memory. */
 json_t *trouble_of_status(const struct board *b, const json_t *status);
 

@@ -112,6 +112,23 @@ balancer: [{{name: front, listen: "{lab.ip(1)}:{FRONT}", pool: web, port: 9999}}
         wait("many failed connects", both_names_answer_until_enough_has_failed)
     assert not server.events(start, event="verdict") and not server.events(start, event="pool")
     assert all(a["verdict"] == "up" for _, _, a in server.addresses())
+    # the balancer keeps its own verdict, and shows it
+    aside = {f"{lab.ip(n)}:9999" for n in (11, 12)}
+    told = wait("events of both", lambda: (lambda e: e if len(e) == 2 else None)(server.events(start, event="target", to="set aside")))
+    assert {e["object"] for e in told} == aside and "connects in a row failed" in told[0]["text"]
+    assert {t["target"] for t in server.status()["listeners"][0]["set_aside"]} == aside
+    shown = server.cli("status").stdout  # a warning, not an error: DNS and the other pool are well
+    assert "listener front" in shown and ":9999 and 1 more" in shown
+    server.reload()  # it goes on with the next generation
+    assert {t["target"] for t in server.status()["listeners"][0]["set_aside"]} == aside
+    for n in (11, 12):
+        Echo(lab.ip(n), 9999)
+    def talks():
+        with front(lab, timeout=5) as c:
+            c.sendall(b"x")
+            return c.recv(1) == b"x"
+    wait("it to be used again", lambda: talks() and not server.status()["listeners"][0]["set_aside"])
+    wait("its events", lambda: {e["object"] for e in server.events(start, event="target", to="used")} == aside)
 
 
 def test_a_dead_endpoint_is_noticed_at_once_though_its_check_is_rare(lab):
@@ -121,6 +138,32 @@ def test_a_dead_endpoint_is_noticed_at_once_though_its_check_is_rare(lab):
         wait("down", lambda: server.verdict("web/sin1") == "down")
     assert not load.failed and load.bodies <= {"lon1", "lon2", "nyc1"}
     assert "refused" in server.events(event="verdict", to="down")[0]["text"]
+
+
+def test_with_four_tiers_refusing_the_fifth_gets_the_connection(lab):
+    tiers = "".join(f", e{n}: {{address: {lab.ip(10 + n)}, tier: {n}}}" for n in range(1, 6))[2:]
+    pools = f"\n  web: {{steer: [failover], endpoints: {{{tiers}}}}}"  # unchecked: all count as up
+    proxies = [lab.proxy(15)]
+    lab.write("zones/master.com.zone", ZONE.replace("london 30  POOL  web region=london\n", ""))
+    server = lab.start(conf(lab, pools=pools))
+    for _ in range(6):
+        assert http_get(lab.ip(1), FRONT) == (200, "proxy15")
+    counters = server.status()["counters"]["balancer"]
+    assert counters["connect_failed"] == 12 and counters["target_set_aside"] == 4  # three times each, then left alone
+
+
+def test_the_restart_of_the_only_endpoint_is_survived(lab):
+    server, _ = serve(lab, check="{tcp: {port: 8080}, interval: 200ms, timeout: 150ms, fall: 2, rise: 2}", pools=f"""
+  web: {{check: home, endpoints: {{one: {{address: {lab.ip(11)}}}}}}}""", zone=ZONE.replace("london 30  POOL  web region=london\n", ""))
+    proxy = lab.proxies[0]
+    proxy.down()
+    with socket.create_connection((lab.ip(1), FRONT), timeout=30) as c:
+        c.sendall(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        wait("a failed connect", lambda: server.status()["counters"]["balancer"]["connect_failed"] == 1)
+        wait("the check to say so, too", lambda: server.verdict("web/one") == "down")
+        proxy.up()
+        assert recv_all(c).endswith(b"lon1")
+    assert server.status()["counters"]["balancer"]["connect_failed"] == 1
 
 
 def test_half_close_is_passed_on_each_way(lab):

@@ -22,6 +22,7 @@
 #define DESK_ENDPOINTS 3u
 #define DESK_SLOT      5u /* board slots start here, so that indexes and slots differ */
 #define DESK_PROBE     70u
+#define DESK_TARGET    90u
 
 struct desk {
 	struct conf conf;
@@ -33,6 +34,8 @@ struct desk {
 	uint32_t endpoint_slot[DESK_ENDPOINTS], listener_slot[1];
 	uint32_t endpoint_probe[DESK_ENDPOINTS][2];
 	struct probe probe[DESK_ENDPOINTS * 2];
+	struct balancer_target target[DESK_ENDPOINTS * 2];
+	uint32_t listener_target[DESK_ENDPOINTS][2], (*listener_targets[2])[2];
 	struct board board;
 	struct start_socket socket;
 	struct role_start start;
@@ -116,10 +119,13 @@ static inline void desk_configure(struct desk *d)
 		for (unsigned family = 0; family < 2; family++) {
 			d->probe[i * 2 + family].slot = DESK_PROBE + i * 2 + family;
 			d->endpoint_probe[i][family] = i * 2 + family;
+			d->target[i * 2 + family].slot = DESK_TARGET + i * 2 + family;
+			d->listener_target[i][family] = i * 2 + family + 1;
 		}
 	}
 	d->listener = (struct conf_balancer){.name = "front",
 		.connect_timeout_ms = 5000,
+		.retries = CONF_RETRIES_ALL,
 		.idle_timeout_ms = 60000,
 		.drain_timeout_ms = 60000,
 		.max_connections = 100};
@@ -139,7 +145,11 @@ static inline void desk_configure(struct desk *d)
 		.endpoint_probe = d->endpoint_probe,
 		.probes = d->probe,
 		.probe_count = DESK_ENDPOINTS * 2,
-		.listener_slot = d->listener_slot};
+		.listener_slot = d->listener_slot,
+		.targets = d->target,
+		.target_count = DESK_ENDPOINTS * 2,
+		.listener_target = d->listener_targets};
+	d->listener_targets[0] = d->listener_targets[1] = d->listener_target; /* one port */
 }
 
 /* Configuration, board and sockets; change `d->listener`, `d->pool` … before desk_open(). */

@@ -142,6 +142,7 @@ static void assert_same(const struct conf *a, const struct conf *b)
 		assert_int_equal(r->pool, s->pool);
 		assert_int_equal(r->port, s->port);
 		assert_int_equal(r->connect_timeout_ms, s->connect_timeout_ms);
+		assert_int_equal(r->retries, s->retries);
 		assert_int_equal(r->idle_timeout_ms, s->idle_timeout_ms);
 		assert_int_equal(r->drain_timeout_ms, s->drain_timeout_ms);
 		assert_int_equal(r->max_connections, s->max_connections);
@@ -262,6 +263,7 @@ static void defaults_are_printed(void **state)
 				       "    pool: p\n"
 				       "    port: 8080\n"
 				       "    connect_timeout: 3s\n"
+				       "    retries: 16384\n"
 				       "    idle_timeout: 5m\n"
 				       "    drain_timeout: 1h\n"
 				       "    max_connections: 10000\n"

@@ -387,6 +387,60 @@ static void a_probes_key_says_what_decides_its_verdict(void **state)
 				    "1000000/86400000/1000000/1000000/86400000"));
 }
 
+static uint32_t target(const struct generation *g, size_t listener, uint32_t endpoint)
+{
+	return generation_target(g, listener, endpoint, 0);
+}
+
+static void targets_are_addresses_with_the_ports_of_listeners(void **state)
+{
+	struct conf *c = conf_good(
+		CHECKS "pools:\n"
+		       "  a: {when_all_down: {pool: b}, endpoints: {x: {address: [192.0.2.1, "
+		       "\"2001:db8::1\"]}, y: {address: 192.0.2.2}}}\n"
+		       "  b: {endpoints: {z: {address: 192.0.2.1}}}\n"
+		       "  alone: {endpoints: {z: {address: 192.0.2.9}}}\n"
+		       "balancer:\n"
+		       "  - {name: one, listen: \"127.0.0.1:1\", pool: a, port: 80}\n"
+		       "  - {name: two, listen: \"127.0.0.1:2\", pool: b, port: 80}\n"
+		       "  - {name: three, listen: \"127.0.0.1:3\", pool: b, port: 443}\n");
+	struct generation *first, *second;
+	struct room r;
+	uint32_t slot;
+
+	(void)state;
+	room_open(&r);
+	first = build(&r, c, 1, NULL);
+	/* a/x over both families, a/y; b/z on 443; nobody connects to alone/z */
+	assert_int_equal(first->target_count, 4);
+	assert_int_equal(target(first, 0, 0), target(first, 0, 2)); /* a falls back to b */
+	assert_int_equal(target(first, 0, 0), target(first, 1, 2));
+	assert_int_not_equal(target(first, 1, 2), target(first, 2, 2));
+	assert_int_not_equal(target(first, 0, 0), target(first, 0, 1));
+	assert_int_not_equal(generation_target(first, 0, 0, 1), TARGET_NONE);
+	assert_int_equal(generation_target(first, 0, 1, 1), TARGET_NONE);
+	assert_int_equal(target(first, 0, 3), TARGET_NONE);
+	assert_int_equal(target(first, 2, 0), TARGET_NONE);
+	slot = first->targets[target(first, 2, 2)].slot;
+	assert_string_equal(r.board.supervisor->target[slot].key, "192.0.2.1:443");
+	atomic_store(&r.board.balancer->target[slot], TARGET_WORD(3, 1, 5));
+	/* a reload finds its own again */
+	second = build(&r, c, 2, first);
+	generation_free(first, r.slots);
+	assert_int_equal(second->targets[target(second, 2, 2)].slot, slot);
+	assert_int_equal(atomic_load(&r.board.balancer->target[slot]), TARGET_WORD(3, 1, 5));
+	generation_free(second, r.slots);
+	assert_int_equal(slots_count(r.slots, SLOT_TARGET), 0);
+	/* and nobody else does */
+	second = build(&r, c, 3, NULL);
+	for (size_t i = 0; i < second->target_count; i++)
+		assert_int_equal(
+			atomic_load(&r.board.balancer->target[second->targets[i].slot]), 0);
+	generation_free(second, r.slots);
+	room_close(&r);
+	conf_free(c);
+}
+
 static void a_board_without_room_takes_nothing(void **state)
 {
 	struct conf *c = conf_good(CHECKS "pools:\n" POOL(
@@ -424,6 +478,7 @@ int main(void)
 		cmocka_unit_test(of_equally_near_probes_the_endpoints_own_decides),
 		cmocka_unit_test(what_only_a_draining_generation_knew_counts_as_nothing),
 		cmocka_unit_test(a_probes_key_says_what_decides_its_verdict),
+		cmocka_unit_test(targets_are_addresses_with_the_ports_of_listeners),
 		cmocka_unit_test(a_board_without_room_takes_nothing),
 	};
 

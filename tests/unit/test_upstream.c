@@ -1,5 +1,6 @@
 #include "tests/unit/balancer_desk.h"
 
+#include "balancer/target.h"
 #include "balancer/upstream.h"
 
 #include <sys/resource.h>
@@ -38,6 +39,30 @@ static uint64_t wakes(const struct desk *d)
 	uint64_t n = 0;
 
 	return read(d->start.wake, &n, sizeof n) < 0 ? 0 : n;
+}
+
+static _Atomic uint64_t *target_word(struct desk *d, unsigned endpoint)
+{
+	return &d->board.balancer->target[DESK_TARGET + endpoint * 2];
+}
+
+/* Endpoint `i` is set aside until `retry_ms`. */
+static void set_aside(struct desk *d, unsigned i, uint64_t retry_ms)
+{
+	atomic_store(target_word(d, i), TARGET_WORD(TARGET_FALL, 1, retry_ms));
+	atomic_fetch_add(&d->board.balancer->target_epoch, 1);
+}
+
+/* The next event about a target; "" when there is none. */
+static struct event target_event(const struct desk *d, struct event_cursor *cursor)
+{
+	struct event event = {0};
+
+	while (event_next(board_ring(&d->board, ROLE_BALANCER), cursor, 1, &event) == 1) {
+		if (event.kind == EVENT_TARGET)
+			return event;
+	}
+	return (struct event){0};
 }
 
 static unsigned notices(const struct desk *d)
@@ -460,6 +485,255 @@ static void without_descriptors_for_the_endpoint_no_endpoint_is_blamed(void **st
 	desk_close(d);
 }
 
+static void a_target_that_refuses_in_a_row_is_set_aside_and_tried_by_one(void **state)
+{
+	struct desk *d = desk_new();
+	struct event_cursor cursor = {0};
+	int client, endpoint, fill[8];
+	struct event event;
+	char object[HOSTPORT_TEXT_MAX];
+
+	(void)state;
+	d->target[0].at = (struct hostport){d->endpoint[0].address[0], d->listener.port};
+	desk_open(d);
+	refuse(d, 0);
+	for (unsigned i = 0; i < TARGET_FALL + 2; i++) {
+		client = desk_client(d);
+		endpoint = desk_accept(d, 1);
+		talk(d, client, endpoint);
+		end(d, client, endpoint);
+	}
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_FAILED), TARGET_FALL); /* not + 2 */
+	assert_int_equal(failures(d, 0, 0), TARGET_FALL);
+	assert_int_equal(desk_counter(d, BALANCER_TARGET_SET_ASIDE), 1);
+	assert_int_equal(desk_counter(d, BALANCER_RETRIED), TARGET_FALL);
+	event = target_event(d, &cursor);
+	assert_string_equal(event.pool, "web");
+	assert_string_equal(event.endpoint, "one");
+	assert_string_equal(event.object, hostport_format(&d->target[0].at, object));
+	assert_string_equal(event.to, "set aside");
+	assert_non_null(strstr(event.text, "3 connects in a row failed (Connection refused)"));
+	assert_string_equal(target_event(d, &cursor).text, "");
+	/* its pause is over: one tries, others do not wait for it */
+	d->behind[0] = desk_listen(&d->target[0].at);
+	assert_true(d->behind[0] >= 0);
+	silence(d, 0, fill);
+	set_aside(d, 0, clock_mono_ms());
+	client = desk_client(d);
+	DESK_UNTIL(d, desk_active(d, 0) == 1);
+	for (unsigned i = 0; i < 3; i++) {
+		int other = desk_client(d), behind = desk_accept(d, 1);
+
+		talk(d, other, behind);
+		end(d, other, behind);
+	}
+	assert_int_equal(desk_active(d, 0), 1);
+	/* the one that tries leaves: the next one may */
+	(void)close(client);
+	DESK_UNTIL(d, d->worker.active == 0);
+	for (unsigned i = 0; i < 8; i++)
+		(void)close(fill[i]);
+	refuse(d, 0);
+	d->behind[0] = desk_listen(&d->target[0].at);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 0);
+	talk(d, client, endpoint);
+	assert_int_equal(atomic_load(target_word(d, 0)), 0);
+	assert_int_equal(desk_counter(d, BALANCER_TARGET_BACK), 1);
+	assert_string_equal(target_event(d, &cursor).from, "set aside");
+	end(d, client, endpoint);
+	desk_close(d);
+}
+
+static void where_all_are_set_aside_the_balancer_still_tries(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	desk_open(d);
+	for (unsigned i = 0; i < DESK_ENDPOINTS; i++)
+		set_aside(d, i, UINT32_MAX);
+	refuse(d, 0);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 1);
+	talk(d, client, endpoint);
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_ASIDE), 2);
+	assert_int_equal(atomic_load(target_word(d, 1)), 0); /* it works */
+	assert_int_equal(atomic_load(target_word(d, 0)), TARGET_WORD(TARGET_FALL, 1, UINT32_MAX));
+	end(d, client, endpoint);
+	desk_close(d);
+}
+
+static void what_is_set_aside_comes_before_what_is_down(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint;
+
+	(void)state;
+	desk_open(d);
+	desk_verdict(d, 0, VERDICT_DOWN);
+	desk_verdict(d, 2, VERDICT_DOWN);
+	set_aside(d, 1, UINT32_MAX);
+	client = desk_client(d);
+	endpoint = desk_accept(d, 1);
+	talk(d, client, endpoint);
+	end(d, client, endpoint);
+	desk_close(d);
+}
+
+static void the_only_endpoint_is_tried_again_until_it_is_back(void **state)
+{
+	struct desk *d = desk_new();
+	struct hostport at;
+	int client, endpoint;
+
+	(void)state;
+	d->pool.endpoint_count = 1;
+	d->listener.connect_timeout_ms = 100000;
+	desk_open(d);
+	at = (struct hostport){d->endpoint[0].address[0], d->listener.port};
+	refuse(d, 0);
+	client = desk_client(d);
+	desk_send(client, "ping");
+	DESK_UNTIL(d, atomic_load(&d->worker.row->connect_failures[DESK_PROBE]) == 1);
+	/* it waits, and whoever waits has no endpoint */
+	DESK_UNTIL(d, desk_active(d, 0) == 0);
+	for (uint64_t began_ms = clock_mono_ms(); clock_mono_ms() < began_ms + 700;)
+		desk_turn(d);
+	d->behind[0] = desk_listen(&at);
+	assert_true(d->behind[0] >= 0);
+	endpoint = desk_accept(d, 0);
+	desk_expect(d, endpoint, "ping");
+	assert_int_equal(failures(d, 0, 0), 1); /* one failure, however often it was tried */
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_FAILED), 1);
+	assert_int_equal(desk_counter(d, BALANCER_TARGET_SET_ASIDE), 0);
+	assert_int_equal(desk_counter(d, BALANCER_RETRIED), 1);
+	end(d, client, endpoint);
+	desk_close(d);
+}
+
+static void the_only_endpoint_is_given_up_after_three_times_the_timeout(void **state)
+{
+	struct desk *d = desk_new();
+	uint64_t began_ms;
+	int client;
+
+	(void)state;
+	d->pool.endpoint_count = 1;
+	d->listener.connect_timeout_ms = 200;
+	desk_open(d);
+	refuse(d, 0);
+	began_ms = clock_mono_ms();
+	client = desk_client(d);
+	assert_int_equal(desk_end(d, client), ECONNRESET);
+	/* the last attempt may begin UPSTREAM_AGAIN_MS before the end */
+	assert_true(clock_mono_ms() >= began_ms + 600 - UPSTREAM_AGAIN_MS);
+	assert_int_equal(desk_counter(d, BALANCER_ENDED_ENDPOINT_CONNECT), 1);
+	assert_int_equal(desk_counter(d, BALANCER_CONNECT_FAILED), 1);
+	(void)close(client);
+	desk_close(d);
+}
+
+static void retries_are_further_endpoints(void **state)
+{
+	(void)state;
+	for (uint32_t retries = 0; retries < 2; retries++) {
+		struct desk *d = desk_new();
+		int client;
+
+		d->listener.retries = retries;
+		desk_open(d);
+		refuse(d, 0);
+		refuse(d, 1);
+		client = desk_client(d);
+		assert_int_equal(desk_end(d, client), ECONNRESET);
+		assert_int_equal(failures(d, 0, 0), 1);
+		assert_int_equal(failures(d, 1, 0), retries);
+		assert_int_equal(desk_counter(d, BALANCER_ENDED_ENDPOINT_CONNECT), 1);
+		(void)close(client);
+		desk_close(d);
+	}
+}
+
+static void a_client_that_leaves_gives_its_place_back_at_once(void **state)
+{
+	(void)state;
+	for (unsigned by_reset = 0; by_reset < 2; by_reset++) {
+		struct desk *d = desk_new();
+		int client, fill[8];
+
+		d->listener.connect_timeout_ms = 100000;
+		desk_open(d);
+		silence(d, 0, fill);
+		client = desk_client(d);
+		DESK_UNTIL(d, d->worker.active == 1);
+		if (by_reset) {
+			desk_send(client, "a request");
+			desk_reset(client);
+		} else {
+			(void)close(client);
+		}
+		DESK_UNTIL(d, d->worker.active == 0);
+		assert_int_equal(atomic_load(&d->admission->active), 0);
+		assert_int_equal(desk_active(d, 0), 0);
+		assert_int_equal(desk_counter(d, BALANCER_ENDED_CLIENT_CONNECT), 1);
+		assert_int_equal(desk_counter(d, BALANCER_CONNECT_FAILED), 0);
+		assert_int_equal(failures(d, 0, 0), 0);
+		for (unsigned i = 0; i < 8; i++)
+			(void)close(fill[i]);
+		desk_close(d);
+	}
+}
+
+static void a_client_that_ended_after_its_request_waits_a_while(void **state)
+{
+	struct desk *d = desk_new();
+	uint64_t began_ms;
+	int client, fill[8];
+
+	(void)state;
+	d->listener.connect_timeout_ms = 100000;
+	desk_open(d);
+	silence(d, 0, fill);
+	began_ms = clock_mono_ms();
+	client = desk_client(d);
+	desk_send(client, "a request");
+	assert_int_equal(shutdown(client, SHUT_WR), 0);
+	assert_int_equal(desk_end(d, client), ECONNRESET);
+	assert_true(clock_mono_ms() >= began_ms + UPSTREAM_HALF_CLOSED_MS);
+	assert_int_equal(desk_counter(d, BALANCER_ENDED_CLIENT_CONNECT), 1);
+	assert_int_equal(failures(d, 0, 0), 0);
+	for (unsigned i = 0; i < 8; i++)
+		(void)close(fill[i]);
+	(void)close(client);
+	desk_close(d);
+}
+
+static void a_client_that_was_watched_is_relayed_as_any(void **state)
+{
+	struct desk *d = desk_new();
+	int client, endpoint, fill[8];
+
+	(void)state;
+	d->listener.connect_timeout_ms = 400; /* longer than UPSTREAM_WATCH_MS */
+	desk_open(d);
+	silence(d, 0, fill);
+	client = desk_client(d);
+	desk_send(client, "early ");
+	endpoint = desk_accept(d, 1);
+	desk_send(client, "and late");
+	assert_int_equal(shutdown(client, SHUT_WR), 0);
+	desk_expect(d, endpoint, "early and late");
+	assert_int_equal(desk_end(d, endpoint), 0);
+	desk_send(endpoint, "thanks");
+	desk_expect(d, client, "thanks");
+	end(d, client, endpoint);
+	for (unsigned i = 0; i < 8; i++)
+		(void)close(fill[i]);
+	desk_close(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +755,15 @@ int main(void)
 		cmocka_unit_test(
 			without_descriptors_the_backlog_waits_and_existing_connections_go_on),
 		cmocka_unit_test(without_descriptors_for_the_endpoint_no_endpoint_is_blamed),
+		cmocka_unit_test(a_target_that_refuses_in_a_row_is_set_aside_and_tried_by_one),
+		cmocka_unit_test(where_all_are_set_aside_the_balancer_still_tries),
+		cmocka_unit_test(what_is_set_aside_comes_before_what_is_down),
+		cmocka_unit_test(the_only_endpoint_is_tried_again_until_it_is_back),
+		cmocka_unit_test(the_only_endpoint_is_given_up_after_three_times_the_timeout),
+		cmocka_unit_test(retries_are_further_endpoints),
+		cmocka_unit_test(a_client_that_leaves_gives_its_place_back_at_once),
+		cmocka_unit_test(a_client_that_ended_after_its_request_waits_a_while),
+		cmocka_unit_test(a_client_that_was_watched_is_relayed_as_any),
 	};
 
 	TEST_MAIN(tests);
