@@ -111,6 +111,15 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The state folder is the supervisor's for as long as it lives, and no longer. */
+static void let_go_of_locks(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->crew_count; i++) {
+		if (s->crews[i]->lock != NULL)
+			(void)close(s->crews[i]->lock->fd);
+	}
+}
+
 /* Only dns makes cookies: another role that is taken over must not know how, and dns not with
  * other secrets than those of its own generation. */
 static void forget_secrets(struct supervisor *s, const struct crew *c, enum role r)
@@ -154,6 +163,7 @@ _Noreturn void child_main(
 	struct keep *keep = calloc(1, sizeof *keep);
 	struct err e;
 
+	let_go_of_locks(s);
 	if (p->role == ROLE_DNS) {
 		start.cookie_seed = &s->cookie_seed;
 		start.cookie_secrets = &c->cookie_secrets;

@@ -60,6 +60,51 @@ static void control_give_back(struct supervisor *s, struct crew *c)
 	free(c->control);
 }
 
+static bool lock_is_shared(const struct supervisor *s, const struct crew *c)
+{
+	for (size_t i = 0; i < s->crew_count; i++) {
+		if (s->crews[i] != c && s->crews[i]->lock == c->lock)
+			return true;
+	}
+	return false;
+}
+
+/* The lock of a living crew, if it is of the same folder; else a new one. Only a start waits for
+ * another server: a reload would hold the supervisor up. */
+static int lock_take(struct supervisor *s, struct crew *c, struct report *report)
+{
+	uint32_t wait_ms = s->crew_count == 0 ? STATE_LOCK_WAIT_MS : 0;
+	struct err e;
+
+	if (c->folders.state.fd < 0)
+		return 0;
+	for (size_t i = 0; i < s->crew_count; i++) {
+		if (s->crews[i]->lock != NULL &&
+			state_lock_is_of(s->crews[i]->lock, c->folders.state.fd)) {
+			c->lock = s->crews[i]->lock;
+			return 0;
+		}
+	}
+	c->lock = malloc(sizeof *c->lock);
+	if (c->lock == NULL)
+		err_set(&e, "out of memory");
+	else if (state_lock_open(c->lock, c->folders.state.fd, c->folders.state.path, &c->accounts,
+			 wait_ms, &e) == 0)
+		return 0;
+	report_add(report, SEVERITY_ERROR, c->conf->file, 0, 0, "%s", e.text);
+	free(c->lock);
+	c->lock = NULL;
+	return -1;
+}
+
+static void lock_give_back(struct supervisor *s, struct crew *c)
+{
+	if (c->lock == NULL || lock_is_shared(s, c))
+		return;
+	state_lock_close(c->lock);
+	free(c->lock);
+}
+
 /* ---- one crew ---- */
 
 /* All that can fail, each on its own, so that one run shows all errors. */
@@ -80,6 +125,8 @@ static int crew_open(struct supervisor *s, struct crew *c, struct report *report
 	else if (report->errors ==
 		 errors) /* makes folders, which only a start that may succeed does */
 		(void)folders_open(&c->folders, c->conf, &c->accounts, report);
+	if (report->errors == errors)
+		(void)lock_take(s, c, report);
 	/* last: it replaces a stale file, which only a start that will succeed may do */
 	if (report->errors == errors)
 		(void)control_take(s, c, report);
@@ -119,6 +166,7 @@ void crew_free(struct supervisor *s, struct crew *c)
 	sockets_release(&s->sockets, &c->sockets);
 	folders_close(&c->folders);
 	control_give_back(s, c);
+	lock_give_back(s, c);
 	if (c->wake >= 0)
 		(void)close(c->wake);
 	for (int r = 0; r < ROLE_COUNT; r++) {

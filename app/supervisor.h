@@ -18,6 +18,7 @@
 #include "app/journal.h"
 #include "app/privileges.h"
 #include "app/sockets.h"
+#include "app/state_lock.h"
 #include "board/generation.h"
 
 #include <stdbool.h>
@@ -75,6 +76,7 @@ struct crew {
 	struct socket_plan sockets;
 	struct folders folders;
 	struct control_socket *control; /* shared likewise */
+	struct state_lock *lock; /* of folders.state, shared by all of one folder; NULL = none */
 	int wake;
 	uint64_t probes_ms;  /* when its health was told to go for the first time; 0 = not yet */
 	uint64_t release_ms; /* when the balancer's listeners are given back; 0 = not yet due */

@@ -108,6 +108,41 @@ def test_roles_leave_when_the_supervisor_is_killed(lab):
     wait("the roles to leave", lambda: not any(pathlib.Path(f"/proc/{k}").exists() and status_of(k)["State"][0] != "Z" for k in kids), 15)
 
 
+def beside(lab):
+    """Another server's configuration on the same folder `state`."""
+    return conf(lab, listen=f"{lab.ip(2)}:5300", balancer=False).replace("control.sock", "second.sock")
+
+
+def test_a_second_server_on_the_same_state_folder_is_refused(lab):
+    first, _ = serve(lab)
+    second = lab.start(beside(lab), name="second.yaml", ready=False)
+    assert second.process.wait(60) == 1
+    assert f"is in use by another server, process {first.process.pid}:" in first.log()
+    first.cli("drain", "web/lon1")  # the first one is none the worse
+    # nor may a running server move in
+    third = lab.start(beside(lab).replace("state: state/", "state: elsewhere/"), name="third.yaml")
+    lab.write("third.yaml", beside(lab))
+    refused = third.reload(check=False)
+    assert refused.returncode == 1 and f"process {first.process.pid}:" in refused.stdout + refused.stderr
+    assert first.reload().returncode == 0  # its own folder is no hindrance
+
+
+def test_a_killed_server_keeps_nobody_out_of_its_state_folder(lab):
+    first, _ = serve(lab)
+    first.cli("drain", "web/lon1")
+    stopped = [r["pid"] for r in first.status()["roles"] if r["role"] != "supervisor"]
+    for pid in stopped:  # they outlive their supervisor until they are told to go on
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(first.process.pid, signal.SIGKILL)
+    first.process.wait()
+    second = lab.start(beside(lab), name="second.yaml")
+    assert set(stopped) <= set(first.members())
+    assert next(e for _, e, _ in second.addresses() if e["name"] == "lon1")["override"] == "drain"
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    wait("the first one's roles to end", lambda: not first.members())
+
+
 def test_systemd_is_told(lab):
     path = str(lab.folder / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
