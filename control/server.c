@@ -138,7 +138,8 @@ static bool is_idle(const struct session *session, uint64_t now_ms)
 {
 	if (session->watching || session->wait != WAIT_NONE)
 		return false;
-	return now_ms - session->active_ms > CONTROL_IDLE_MS;
+	return now_ms - session->active_ms >
+	       (session->brief ? CONTROL_KEPT_IDLE_MS : CONTROL_IDLE_MS);
 }
 
 /* Is there something to do for a session at this tick? */

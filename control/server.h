@@ -7,6 +7,8 @@
 
 #define CONTROL_SESSIONS_MAX 64u /* connections; more are told so and closed */
 #define CONTROL_WATCHERS_MAX 32u /* of these at most so many watch: commands always find room */
+#define CONTROL_KEPT         2u  /* of the places are kept for commands: see session.c */
+#define CONTROL_KEPT_IDLE_MS 1000u
 #define CONTROL_IDLE_MS                                                                            \
 	60000u /* a session that neither asks nor takes its reply for so long is closed */
 #define CONTROL_SAVE_WAIT_MS   3000u /* a command waits so long for the disk */

@@ -4,6 +4,10 @@
  * WATCH_BUFFER_MAX is unsent, and its events wait in the public ring. So nothing here grows with a slow
  * or hostile peer.
  *
+ * The last CONTROL_KEPT places are kept for commands: who gets one must ask within
+ * CONTROL_KEPT_IDLE_MS, cannot watch, and is let go after its answer. So an operator gets in however
+ * many connections others hold.
+ *
  * Commands mark a session (`failed`, `closing`); it is closed in one place only, session_settle(), which
  * every callback ends with.
  */
@@ -176,6 +180,7 @@ static void run_lines(struct session *session)
 		run_line(session, length);
 		session->request_length -= length + 1;
 		memmove(session->request, end + 1, session->request_length);
+		session->closing = session->closing || session->brief;
 		flush(session);
 	}
 	if (is_busy(session))
@@ -262,6 +267,7 @@ int session_open(struct server *s, int fd)
 	session->server = s;
 	session->fd = fd;
 	session->active_ms = clock_mono_ms();
+	session->brief = s->session_count >= CONTROL_SESSIONS_MAX - CONTROL_KEPT;
 	session->read = event_new(s->control->base, fd, EV_READ | EV_PERSIST, on_read, session);
 	session->write = event_new(s->control->base, fd, EV_WRITE | EV_PERSIST, on_write, session);
 	if (session->read == NULL || session->write == NULL || event_add(session->read, NULL) < 0) {

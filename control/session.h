@@ -46,6 +46,7 @@ struct session {
 	bool eof;           /* the peer sends no more */
 	bool closing;       /* close when `out` is sent */
 	bool failed;        /* close now */
+	bool brief;         /* it has one of the places that are kept for commands */
 	enum session_wait wait;
 	json_t *reply; /* while waiting for the disk */
 	uint64_t ticket, wait_until_ms;

@@ -104,9 +104,11 @@ void watch_run(struct session *session, const struct request *request)
 		session_refuse(session, "%s", e.text);
 		return;
 	}
-	if (s->watcher_count >= CONTROL_WATCHERS_MAX) {
+	if (s->watcher_count >= CONTROL_WATCHERS_MAX || session->brief) {
 		counter_add(&b->control->counter[CONTROL_REFUSED_LIMIT], 1);
-		session_refuse(session, "%u others watch already", CONTROL_WATCHERS_MAX);
+		session_refuse(session, "%zu others watch already, or too many are connected",
+			s->watcher_count);
+		session->closing = true; /* who wanted to stay would keep its place */
 		return;
 	}
 	if ((request->given & ARG_SINCE) != 0) {

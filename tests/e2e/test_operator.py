@@ -1,5 +1,5 @@
 """The operator's commands and the event stream (issue: log stream, operator's commands)."""
-import json, os, re, signal, stat, subprocess, threading, time
+import json, os, re, signal, socket, stat, subprocess, threading, time
 from lab import WAYMARK, conf, four_proxies, http_get, serve, wait, ZONE
 
 
@@ -55,6 +55,48 @@ def test_overrides_expire_and_outlive_restarts(lab):
         e = {e["name"]: e for _, e, _ in server.addresses()}
         assert e["lon1"]["override"] == "drain" and e["lon2"]["weight"] == 77 and e["nyc1"]["override"] in (None, "none")
         assert server.ips("london.master.com") == {lab.ip(12)}
+
+
+def control(lab, request=None):
+    """A connection to the control socket, after one request and the first line of its reply."""
+    c = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    c.settimeout(30)
+    c.connect(str(lab.folder / "control.sock"))
+    if request is None:
+        return c, None
+    c.sendall(json.dumps(request).encode() + b"\n")
+    return c, json.loads(c.makefile("rb").readline())
+
+
+def test_refused_watches_keep_no_place(lab):
+    server, _ = serve(lab)
+    held = []
+    for n in range(232):
+        c, reply = control(lab, {"command": "watch"})
+        held.append(c)  # nobody closes anything on this side
+        assert reply.get("ok") is (n < 32) and ("next" in reply or "others watch already" in reply["error"])
+    assert server.status()["generation"] == 1
+    server.cli("drain", "web/lon1")
+    for c in held[32:]:
+        assert c.recv(1) == b""
+    for c in held:
+        c.close()
+
+
+def test_two_places_are_kept_for_commands(lab):
+    server, _ = serve(lab)
+    # as many idle connections as there may be, each having asked something, so that all of them are in
+    held = [control(lab, {"command": "zones"})[0] for _ in range(62)]
+    for _ in range(5):
+        assert server.status()["generation"] == 1
+    silent, _ = control(lab)  # takes a kept place, for a second at most
+    assert silent.recv(1) == b""
+    watch, reply = control(lab, {"command": "watch"})
+    assert reply["ok"] is False and watch.recv(1) == b""
+    c, reply = control(lab, {"command": "zones"})
+    assert reply["ok"] is True and c.recv(1) == b""  # one command, then it is free again
+    for c in (*held, silent, watch, c):
+        c.close()
 
 
 def test_draining_the_last_serving_endpoint_warns(lab):
