@@ -321,7 +321,7 @@ static size_t count_endpoints(struct binder *b, const yaml_node_t *root)
 	return total < CONF_ENDPOINTS_MAX ? total : CONF_ENDPOINTS_MAX;
 }
 
-void bind_document(struct binder *b)
+int bind_document(struct binder *b)
 {
 	static const yaml_node_t nothing = {.type = YAML_MAPPING_NODE};
 	const yaml_node_t *root = yaml_document_get_root_node(b->document);
@@ -333,12 +333,14 @@ void bind_document(struct binder *b)
 		arena_calloc(&b->conf->arena, b->endpoint_capacity, sizeof *b->conf->endpoints);
 	if (b->conf->endpoints == NULL) {
 		binder_out_of_memory(b);
-		return;
+		return -1;
 	}
-	if (root->type == YAML_MAPPING_NODE)
-		bind_level(b, NULL, root, (char *)b->conf);
-	else
+	if (root->type != YAML_MAPPING_NODE) {
 		binder_error(b, document_position(root),
 			"the file takes a mapping of keys: \"listen: …\"");
+		return -1;
+	}
+	bind_level(b, NULL, root, (char *)b->conf);
 	binder_sort(b);
+	return b->out_of_memory ? -1 : 0;
 }

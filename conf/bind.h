@@ -5,7 +5,7 @@
 #include "conf/binder.h"
 
 /* Fill b->conf from b->document; mistakes go to the report. References stay CONF_NONE until
- * resolve_names(). */
-void bind_document(struct binder *b);
+ * resolve_names(). -1: not even the defaults are filled in. */
+int bind_document(struct binder *b);
 
 #endif

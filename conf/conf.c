@@ -42,20 +42,23 @@ static void sort_messages(struct report *report, size_t first)
 			compare_messages);
 }
 
-static void build(struct binder *b)
+/* False: nothing is bound, not even defaults. */
+static bool build(struct binder *b)
 {
 	struct report ignored = {0}, *report = b->report;
+	bool bound = bind_document(b) == 0;
 
-	bind_document(b);
+	b->conf->cut = b->cut;
 	if (b->cut) /* what names and values refer to may be what is missing */
 		b->report = &ignored;
-	if (!b->out_of_memory)
+	if (bound && !b->out_of_memory)
 		resolve_names(b);
-	if (!b->out_of_memory)
+	if (bound && !b->out_of_memory)
 		verify_conf(b);
 	b->report = report;
 	report_free(&ignored);
 	binder_free(b);
+	return bound;
 }
 
 /* What could be bound, wrong or not; NULL when there is nothing. The caller counts the errors. */
@@ -66,6 +69,7 @@ static struct conf *parse(const char *file, const char *working, const char *tex
 	size_t first = report->count;
 	yaml_document_t document;
 	struct binder b = {.file = file, .document = &document, .conf = c, .report = report};
+	bool bound = false;
 
 	if (length > CONF_FILE_MAX) {
 		report_add(report, SEVERITY_ERROR, file, 0, 0, "is larger than %u octets",
@@ -80,12 +84,14 @@ static struct conf *parse(const char *file, const char *working, const char *tex
 	if (c == NULL || c->file == NULL || b.values.folder == NULL)
 		binder_out_of_memory(&b);
 	else if (document_load(file, text, length, &document, &b.cut, report) == 0) {
-		c->cut = b.cut;
-		build(&b);
+		bound = build(&b);
 		yaml_document_delete(&document);
 	}
 	sort_messages(report, first);
-	return c;
+	if (bound)
+		return c;
+	conf_free(c);
+	return NULL;
 }
 
 static struct conf *load(const char *file, struct report *report)

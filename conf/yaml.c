@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HINT_COLON "; write \"key: value\", with a colon and a blank"
+
 struct input {
 	const char *file;
 	char *text; /* a copy: what is wrong is blanked */
@@ -114,6 +116,8 @@ static bool line_lacks_colon(const struct input *in, size_t number)
 		if (*p == '\n')
 			number--;
 	p += strspn(p, " ");
+	if (*p == '-')
+		return false;
 	p += strcspn(p, " :\n#\"'[{");
 	return p < end && *p != ':' && *p != '"' && *p != '\'';
 }
@@ -127,7 +131,7 @@ static const char *hint_of(const struct input *in, const yaml_parser_t *p)
 		(strstr(p->problem, "could not find expected ':'") != NULL ||
 			(strstr(p->problem, "did not find expected key") != NULL &&
 				line_lacks_colon(in, p->problem_mark.line))))
-		return "; write \"key: value\", with a colon and a blank";
+		return HINT_COLON;
 	return "";
 }
 
@@ -148,6 +152,13 @@ static int syntax_error(struct input *in, const yaml_parser_t *p)
 		hint = "; put quotes around an IPv6 address: \"2001:db8::1\", \"[::1]:53\"";
 	else
 		hint = hint_of(in, p);
+	/* words without a colon go on in the next line, and it is the next colon that is one too many */
+	if (p->problem != NULL && strstr(p->problem, "mapping values are not allowed") != NULL &&
+		mark.line > 0 && line_lacks_colon(in, mark.line - 1)) {
+		mark = (yaml_mark_t){.line = mark.line - 1};
+		problem = "a colon is missing";
+		hint = HINT_COLON;
+	}
 	/* a word that is no key is noticed at the end of its line, or of the next */
 	if (p->context != NULL && strcmp(p->context, "while scanning a simple key") == 0)
 		mark = p->context_mark;

@@ -156,6 +156,15 @@ def test_check_goes_on_after_a_syntax_error(lab):
     assert "has no unit" in p.stderr and "192.0.2.800" in p.stderr and p.returncode == 1
 
 
+def test_check_of_a_file_that_is_no_mapping(lab):
+    for text, words in (("listen\n", "1:1: error: the file takes a mapping"), ("- listen\n", "1:1: error: the file takes a mapping"),
+                        ('pools:\n\tweb: x\nlisten "127.0.0.1:53"\n', "2:1: error: "),
+                        ('listen "127.0.0.1:53"\nzones: zones\nuser: nobody\n', "1:1: error: a colon is missing")):
+        lab.write("waymark.yaml", text)
+        p = run(lab, "check")
+        assert p.returncode == 1 and f"waymark.yaml:{words}" in p.stderr and "not usable" in p.stderr, (text, p)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has other accounts to look with")
 def test_check_looks_with_the_roles_accounts(lab):
     lab.write("zones/master.com.zone", ZONE)
