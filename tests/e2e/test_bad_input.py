@@ -165,6 +165,18 @@ def test_check_of_a_file_that_is_no_mapping(lab):
         assert p.returncode == 1 and f"waymark.yaml:{words}" in p.stderr and "not usable" in p.stderr, (text, p)
 
 
+@pytest.mark.parametrize("text, words", [
+    ('listen "127.0.0.1:53"\nzones: zones\n', "waymark.yaml:"),
+    ("- listen\n", "takes a mapping of keys"),
+    ("listen\n", "takes a mapping of keys"),
+    ("listen: *x\nzones: [\n", "aliases"),
+])
+def test_check_survives_a_file_without_any_key(lab, text, words):
+    lab.write("waymark.yaml", text)
+    p = run(lab, "check")
+    assert p.returncode == 1 and words in p.stderr and "waymark: not usable: " in p.stderr, p
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has other accounts to look with")
 def test_check_looks_with_the_roles_accounts(lab):
     lab.write("zones/master.com.zone", ZONE)
