@@ -200,7 +200,8 @@ static void expect_opt(
 		fail_msg("%s: no reply that can be read", what);
 	if (!ldns_pkt_edns(p) || ldns_pkt_edns_version(p) != 0)
 		fail_msg("%s: no OPT", what);
-	if ((ldns_pkt_edns_extended_rcode(p) << 4 | ldns_pkt_get_rcode(p)) != rcode)
+	if (((unsigned)ldns_pkt_edns_extended_rcode(p) << 4 | (unsigned)ldns_pkt_get_rcode(p)) !=
+		rcode)
 		fail_msg("%s: rcode %u", what, (unsigned)ldns_pkt_get_rcode(p));
 	if ((w->reply[2] >> 3 & 15) != opcode || !ldns_pkt_qr(p))
 		fail_msg("%s: not a reply to it", what);
