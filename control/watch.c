@@ -92,6 +92,13 @@ void watch_end(struct session *session)
 	marker(session, "end", json_true(), session->watch.next);
 }
 
+/* Who wanted to stay would keep its place. */
+static void refuse(struct session *session, const char *why)
+{
+	session_refuse(session, "%s", why);
+	session->closing = true;
+}
+
 void watch_run(struct session *session, const struct request *request)
 {
 	struct server *s = session->server;
@@ -101,14 +108,14 @@ void watch_run(struct session *session, const struct request *request)
 	struct err e;
 
 	if (target_filter(s->control->generation->conf, request->pool, request->endpoint, &e) < 0) {
-		session_refuse(session, "%s", e.text);
+		refuse(session, e.text);
 		return;
 	}
 	if (s->watcher_count >= CONTROL_WATCHERS_MAX || session->brief) {
 		counter_add(&b->control->counter[CONTROL_REFUSED_LIMIT], 1);
-		session_refuse(session, "%zu others watch already, or too many are connected",
+		(void)err_set(&e, "%zu others watch already, or too many are connected",
 			s->watcher_count);
-		session->closing = true; /* who wanted to stay would keep its place */
+		refuse(session, e.text);
 		return;
 	}
 	if ((request->given & ARG_SINCE) != 0) {

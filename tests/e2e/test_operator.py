@@ -81,6 +81,10 @@ def test_refused_watches_keep_no_place(lab):
         assert c.recv(1) == b""
     for c in held:
         c.close()
+    # refused for another reason: the same
+    c, reply = control(lab, {"command": "watch", "pool": "no-such-pool"})
+    assert reply["ok"] is False and "no-such-pool" in reply["error"] and c.recv(1) == b""
+    c.close()
 
 
 def test_two_places_are_kept_for_commands(lab):
