@@ -48,14 +48,18 @@ static void came(evutil_socket_t fd, short what, void *arg)
 {
 	struct connecting *c = arg;
 	struct check_outcome outcome = {0};
-	int error = 0;
+	int error = 0, local;
 	socklen_t size = sizeof error;
 
 	(void)what;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		error = errno;
+	/* the route may have gone while the connection was under way */
+	local = error != 0 && error != ECONNREFUSED ? connecting_route(&c->target) : 0;
 	if (error == 0)
 		(void)connected(c, &outcome);
+	else if (local != 0)
+		(void)check_outcome_call(&outcome, "connect", local);
 	else
 		(void)check_outcome_later(&outcome, "connect", error);
 	c->done(c, &outcome);
