@@ -101,8 +101,10 @@ int targets_take(struct generation *g, struct slots *slots, struct err *e)
 
 	g->listener_target = calloc(g->conf->balancer_count + 1, sizeof *g->listener_target);
 	t.target_of_slot = calloc(BOARD_TARGETS_MAX, sizeof *t.target_of_slot);
-	if (g->listener_target == NULL || t.target_of_slot == NULL)
-		rc = err_set(e, "out of memory for the targets of balancers");
+	if (g->listener_target == NULL || t.target_of_slot == NULL) {
+		free(t.target_of_slot);
+		return err_set(e, "out of memory for the targets of balancers");
+	}
 	for (size_t i = 0; i < g->conf->balancer_count && rc == 0; i++)
 		rc = take_listener(&t, i, e);
 	free(t.target_of_slot);
@@ -113,10 +115,10 @@ void targets_drop(struct generation *g, struct slots *slots)
 {
 	for (size_t i = 0; i < g->target_count; i++)
 		slots_drop(slots, SLOT_TARGET, g->targets[i].slot);
-	for (size_t i = 0; g->listener_target != NULL && i < g->conf->balancer_count; i++) {
-		if (g->listener_target[i] != table_of_port(g, i)) /* its first user frees it */
+	/* backwards: the first user of a table frees it, when no later one looks for it any more */
+	for (size_t i = g->listener_target != NULL ? g->conf->balancer_count : 0; i-- > 0;)
+		if (g->listener_target[i] != table_of_port(g, i))
 			free(g->listener_target[i]);
-	}
 	free(g->listener_target);
 	free(g->targets);
 }

@@ -61,7 +61,7 @@ static void enter_pool(
 	} else {
 		s->plan = plan = &s->pool->all;
 		s->row = row_of(s->steering, plan, client);
-		t->list = plan->order + s->row * plan->cell_count;
+		t->list = plan->order + (size_t)s->row * plan->cell_count;
 		t->cells = plan->cell_count;
 	}
 	t->cell = s->view->cell[s->lane] + plan->first_cell;
@@ -281,6 +281,7 @@ static __attribute__((noinline)) void pick_again(struct search *s, const struct 
 
 	s->tier.taken = taken;
 	pick(s, client, now_ms, cursors, rng, out);
+	s->tier.taken = NULL;
 }
 
 /*
@@ -301,7 +302,7 @@ static bool pick_usual(const struct steering *s, const struct view *view,
 	uint64_t doubt_until_ms = UINT64_MAX;
 	const struct view_set *set;
 
-	order += row_of(s, &pool->all, client) * pool->all.cell_count;
+	order += (size_t)row_of(s, &pool->all, client) * pool->all.cell_count;
 	do {
 		if (i == pool->all.cell_count)
 			return false;
