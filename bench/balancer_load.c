@@ -257,14 +257,16 @@ static struct proxy start_peer(bool nginx, unsigned workers, uint16_t front, uin
 	struct proxy p = {.link = -1};
 	char *path =
 		nginx ? write_conf("%s%s%s\ndaemon off; %s worker_processes %u;\n"
-				   "pid /dev/null; error_log /dev/null;\n"
+				   /* nginx unlinks its pid file when it ends, whatever it is */
+				   "pid /tmp/balancer_load.pid.%ld; error_log /dev/null;\n"
 				   "events { worker_connections 4000; }\n"
 				   "stream { server {\n listen 127.0.0.1:%u reuseport; proxy_pass "
 				   "127.0.0.1:%u;\n proxy_connect_timeout 5s; proxy_timeout "
 				   "60s;\n} }\n",
 				module != NULL ? "load_module " : "", module != NULL ? module : "",
 				module != NULL ? ";" : "",
-				workers == 1 ? "master_process off;" : "", workers, front, port)
+				workers == 1 ? "master_process off;" : "", workers, (long)getpid(),
+				front, port)
 		      : write_conf("global\n nbthread %u\n maxconn 2000\n"
 				   "defaults\n mode tcp\n option splice-request\n option "
 				   "splice-response\n timeout connect 5s\n"
