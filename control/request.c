@@ -144,14 +144,17 @@ static int take_all(struct request *r, struct err *e)
 
 int request_parse(const char *line, size_t length, struct request *out, struct err *e)
 {
-	struct request r = {.target = "", .pool = "", .endpoint = "", .zone = ""};
+	struct request r = {
+		.command = COMMAND_COUNT, .target = "", .pool = "", .endpoint = "", .zone = ""};
 	json_error_t syntax;
 
+	out->command = COMMAND_COUNT;
 	r.json = json_loadb(line, length, JSON_REJECT_DUPLICATES, &syntax);
 	if (r.json == NULL)
 		return err_set(
 			e, "the request is not JSON: column %d: %s", syntax.column, syntax.text);
 	if (take_all(&r, e) < 0) {
+		out->command = r.command;
 		request_free(&r);
 		return -1;
 	}

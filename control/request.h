@@ -87,7 +87,8 @@ struct request {
 	uint64_t since;
 };
 
-/* Parse line[0..length); release with request_free(). -1 with `e`: nothing to release. */
+/* Parse line[0..length); release with request_free(). -1 with `e`: nothing to release,
+ * and out->command is the command whose arguments are wrong, or COMMAND_COUNT. */
 int request_parse(const char *line, size_t length, struct request *out, struct err *e);
 void request_free(struct request *r);
 

@@ -161,6 +161,8 @@ static void run_line(struct session *session, size_t length)
 	counter_add(counter_of(session->server, CONTROL_REQUESTS), 1);
 	if (request_parse(session->request, length, &request, &e) < 0) {
 		session_refuse(session, "%s", e.text);
+		/* who wanted to stay would keep its place */
+		session->closing = session->closing || request.command == COMMAND_WATCH;
 		return;
 	}
 	command_run(session, &request);

@@ -82,6 +82,9 @@ def test_refused_watches_keep_no_place(lab):
     for c in held:
         c.close()
     # refused for another reason: the same
+    c, reply = control(lab, {"command": "watch", "since": "yesterday"})
+    assert reply["ok"] is False and c.recv(1) == b""
+    c.close()
     c, reply = control(lab, {"command": "watch", "pool": "no-such-pool"})
     assert reply["ok"] is False and "no-such-pool" in reply["error"] and c.recv(1) == b""
     c.close()
