@@ -184,11 +184,13 @@ static inline void desk_open(struct desk *d)
 	struct err e;
 
 	d->balancer = aligned_alloc(_Alignof(struct balancer), sizeof *d->balancer);
-	d->admission = aligned_alloc(_Alignof(struct admission), sizeof *d->admission);
+	d->admission = aligned_alloc(
+		_Alignof(struct admission), d->conf.balancer_count * sizeof *d->admission);
 	assert_true(d->balancer != NULL && d->admission != NULL);
 	memset(d->balancer, 0, sizeof *d->balancer);
-	memset(d->admission, 0, sizeof *d->admission);
-	d->admission->max = d->listener.max_connections;
+	memset(d->admission, 0, d->conf.balancer_count * sizeof *d->admission);
+	for (size_t i = 0; i < d->conf.balancer_count; i++)
+		d->admission[i].max = d->listener.max_connections;
 	d->balancer->start = &d->start;
 	d->balancer->generation = &d->generation;
 	d->balancer->conf = &d->conf;

@@ -42,20 +42,6 @@ static void configure(struct pair *p)
 	d->start.tcp_count = LISTENERS;
 }
 
-static void open_pair(struct pair *p)
-{
-	struct desk *d = p->desk;
-
-	desk_open(d);
-	free(d->admission);
-	d->admission = aligned_alloc(_Alignof(struct admission), LISTENERS * sizeof *d->admission);
-	assert_non_null(d->admission);
-	memset(d->admission, 0, LISTENERS * sizeof *d->admission);
-	for (unsigned i = 0; i < LISTENERS; i++)
-		d->admission[i].max = d->listener.max_connections;
-	d->balancer->admission = d->admission;
-}
-
 static bool all_open(const struct worker *w)
 {
 	for (size_t i = 0; i < w->listener_count; i++) {
@@ -87,7 +73,7 @@ static void a_connection_that_ends_while_the_backlog_is_taken_does_not_end_the_w
 
 	(void)state;
 	configure(&p);
-	open_pair(&p);
+	desk_open(p.desk);
 	d = p.desk;
 	DESK_UNTIL(d, all_open(&d->worker));
 	pause_all(&d->worker);
