@@ -379,11 +379,6 @@ static void load_conf(struct check *k)
 {
 	k->conf = conf_load_parts(k->conf_file, &k->report);
 	k->faultless = k->report.errors == 0;
-	if (k->conf != NULL &&
-		k->conf->user == NULL) { /* no key could be read, not even defaults */
-		conf_free(k->conf);
-		k->conf = NULL;
-	}
 	if (k->conf != NULL)
 		check_accounts(k);
 	if (k->faultless)
